@@ -124,6 +124,11 @@ class Field(NamedTuple):
         at = [(f, i) for f, fold in folds for i, stretch in enumerate(fold) if len(stretch.origins)]
         return np.concatenate([forecasts(f, i)[:, self.gap :] for f, i in at])
 
+    def of_output(self, o):
+        """Return the field of one output."""
+        truth, unit, naive = (v[..., o : o + 1] for v in (self.truth, self.unit, self.naive))
+        return self._replace(truth=truth, unit=unit, naive=naive)
+
     @property
     def n_held(self):
         """Rows in the stretches, drawn as origins or not."""

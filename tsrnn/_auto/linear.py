@@ -146,9 +146,8 @@ def _weights(block, o, half_life, n):
     return counts
 
 
-def fit_many(blocks, recipe, o, cuts, penalties=None):
+def fit_many(blocks, recipe, o, cuts, penalties):
     """Fit for each list of cuts (one a block, ascending from list to list); a list of ``Fit``, one a penalty."""
-    penalties = (recipe.penalty,) if penalties is None else penalties
     sums = [_sums(block, recipe, o, of_block) for block, of_block in zip(blocks, zip(*cuts))]
     return [
         _of_sums(of_fold, recipe, penalties, *_range(blocks, recipe, o, cut))
@@ -332,42 +331,36 @@ class Search:
     def __init__(self, field, o, late):
         self.field, self.o, self.late = field, o, late
         self.cuts = [[s.cut for s in fold] for fold in field.stretches]
+        self.of_output = field.of_output(o)
         self.trials = {}
 
-    def error(self, forecasts):
-        """Return the error of forecasts (M, h) of this output."""
-        output = slice(self.o, self.o + 1)
-        field = self.field
-        field_of_output = field._replace(
-            truth=field.truth[..., output], unit=field.unit[..., output], naive=field.naive[..., output]
-        )
-        return field_of_output.error(forecasts[..., None])
-
-    def try_out(self, recipe, penalties=None, rectify=None):
-        """Return the best ``Trial`` over penalties, or over the penalties of its corrections."""
+    def try_out(self, recipe, penalties, rectify=None):
+        """Return the best ``Trial`` over penalties, or over those of its corrections, by the first of the penalties."""
         key = recipe._replace(penalty=0.0, rectify=None), penalties, rectify
-        if key in self.trials:
-            return self.trials[key]
+        if key not in self.trials:
+            recipes = [recipe._replace(penalty=penalty) for penalty in penalties]
+            fits = fit_many(self.field.blocks, recipe, self.o, self.cuts, penalties)
+            if rectify is not None:
+                recipes = [recipes[0]._replace(rectify=penalty) for penalty in rectify]
+                fits = [self._rectified(*of_fold, rectify) for of_fold in zip(fits, self.cuts)]
+            trials = [self._trial(*of_penalty) for of_penalty in zip(recipes, zip(*fits))]
+            self.trials[key] = min(trials, key=lambda t: t.error)
+        return self.trials[key]
+
+    def _rectified(self, fits, cuts, penalties):
+        """Correct the first of the fits before a fold; a ``Fit`` a penalty."""
+        return rectified(fits[0], self.field.blocks, self.o, cuts, self.field.steps, penalties)
+
+    def _trial(self, recipe, fits):
+        """Forecast each fold by its ``Fit``; returns the ``Trial``."""
         field, o = self.field, self.o
-        fits = fit_many(field.blocks, recipe, o, self.cuts, penalties)
-        if rectify is not None:
-            fits = [
-                rectified(of_fold[0], field.blocks, o, cuts, field.steps, rectify)
-                for of_fold, cuts in zip(fits, self.cuts)
-            ]
-        best = None
-        for k, _ in enumerate(fits[0]):
-            forecasts = field.together(
-                lambda f, i, k=k: forecast(
-                    fits[f][k], field.blocks[i], i, o, field.stretches[f][i].origins, field.steps
-                )[..., None]
-            )[..., 0]
-            chosen = recipe._replace(penalty=(penalties or (recipe.penalty,))[k if rectify is None else 0])
-            chosen = chosen if rectify is None else chosen._replace(rectify=rectify[k])
-            trial = Trial(self.error(forecasts), chosen, forecasts)
-            best = trial if best is None or trial.error < best.error else best
-        self.trials[key] = best
-        return best
+
+        def of_stretch(f, i):
+            origins = field.stretches[f][i].origins
+            return forecast(fits[f], field.blocks[i], i, o, origins, field.steps)[..., None]
+
+        forecasts = field.together(of_stretch)
+        return Trial(self.of_output.error(forecasts), recipe, forecasts[..., 0])
 
     def run(self):
         """Change one setting after the other; returns all trials, the best first."""
@@ -379,12 +372,10 @@ class Search:
         sets = propose_lags(Y, seasons, first_cut, field.steps)
         pointwise = propose_pointwise(Y, seasons)
         inputs = (0,) if blocks[0].ahead.shape[1] else ()
-        start = Recipe(
-            sets.get("some", next(iter(sets.values()))), input_lags=inputs, pointwise=pointwise[-1]
-        )
+        some = sets.get("some", next(iter(sets.values())))
+        start = Recipe(some, input_lags=inputs, pointwise=pointwise[-1])
         differences = propose_differences(seasons, first_cut)
-        leaders = [self.try_out(start._replace(differences=d), PENALTIES) for d in differences]
-        leaders = sorted(leaders)[:3]
+        leaders = sorted(self.try_out(start._replace(differences=d), PENALTIES) for d in differences)[:3]
         for change in self._changes(sets, pointwise, inputs):
             if self.late():
                 break

@@ -46,6 +46,7 @@ What each rule is worth: tests/benchmarks/results/defaults.md, "Lags and transfo
 Arrays: levels U (N, O), NaN where nothing was measured, inputs X (N, F); a list stands for several series.
 """
 
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -101,6 +102,7 @@ class Sample(NamedTuple):
 
     counts : of each column the rows (N,) that are learnt and judged; others are only history.
     shared : whether the columns are several series, for one model.   first : rows that lie before each origin.
+    output_lags, most : as for ``choose_lags``.
     """
 
     columns: list
@@ -111,6 +113,8 @@ class Sample(NamedTuple):
     horizon: int
     shared: bool
     first: int = 3
+    output_lags: str | tuple = "auto"
+    most: int | None = None
 
     def cuts(self, u):
         """Cut a column for a backtest."""
@@ -163,13 +167,13 @@ def choose_lags(
     >>> 24 in lags.output_lags
     True
     """
-    sample = _sample(_near_one(U), _near_one(X), index, horizon, counts)
+    sample = _sample(_near_one(U), _near_one(X), index, horizon, counts, most=most)
     F = sample.inputs[0].shape[1]
     nearly = NEARLY if F == 0 or most is None else NEARLY_DRIVEN
     usual = (0, 1, 2) if 3 * F <= MOST_INPUTS else (0,)
     chosen, shifts = output_lags, usual if input_lags == "auto" else input_lags
     if output_lags == "auto":
-        sets = _affordable(_output_sets(sample, F), differences, sample, most)
+        sets = _affordable(_output_sets(sample, F), differences, sample)
         errors = {lags: _error(sample, lags, shifts, differences) for lags in sets}
         chosen = _thriftiest(errors, nearly)
     if input_lags != "auto" or F == 0:
@@ -237,12 +241,12 @@ def _input_sets(sample, F, sees_y):
     return sorted(sets or [(0,)], key=len)
 
 
-def _affordable(sets, differences, sample, most=None):
+def _affordable(sets, differences, sample):
     """List the sets of lags, from few to many, for whose reach and number rows are enough after differences."""
     reach = max(1, longest_lag(sample.n_rows) - sum(differences))
     few, *larger = dict.fromkeys(tuple(k for k in lags if k <= reach) or (1,) for lags in sets)
     bounds = [_n_whole(sample, lags, differences) // ROWS_A_LAG for lags in larger]
-    bounds = bounds if most is None else [min(most, bound) for bound in bounds]
+    bounds = bounds if sample.most is None else [min(sample.most, bound) for bound in bounds]
     few = few if _n_whole(sample, few, differences) > len(few) else (1,)
     return [few, *(lags for lags, bound in zip(larger, bounds) if len(lags) <= bound)]
 
@@ -303,24 +307,23 @@ def choose_transform(
     pointwise = pointwise and not (_far_from_one(Y) or (least is not None and least < 0))
     if not (pointwise or differences):
         return None
-    sample = _sample(Y if pointwise else _near_one(Y), _near_one(X), index, horizon)
+    asked = {"output_lags": output_lags, "most": most}
+    sample = _sample(Y if pointwise else _near_one(Y), _near_one(X), index, horizon, **asked)
     Y = [u[:, None] for u in sample.columns]
     scales = propose_pointwise(Y, sample.seasons, least) if pointwise else [None]
     changes = propose_differences(sample.seasons, sample.n_rows) if differences else [()]
     changes = [d for d in changes if all(_are_measured(u, d) for u in sample.columns)]
     if len(scales) == len(changes) == 1:
         return None
-    errors = {g: _errors_of_changes(sample, g, changes, output_lags, most) for g in scales}
-    if (
-        len({error for of_g in errors.values() for error in of_g.values()}) == 1
-    ):  # too few rows, or a constant
+    errors = {g: _errors_of_changes(sample, g, changes) for g in scales}
+    if len({*chain(*(of_g.values() for of_g in errors.values()))}) == 1:  # too few rows, or a constant
         return None
     none = NONE if extrapolates else BOUNDED
     asked_for = _asked_for(sample, changes, goes_with_y=extrapolates or output_lags == ())
     doubtful = {(g, d): of_g[d] * _doubt(sample, none, g, d) for g, of_g in errors.items() for d in asked_for}
     g, lags = min(doubtful, key=doubtful.get)
-    for p in _once(sample, index, output_lags, horizon or 1) if differences else ():
-        if _is_repeated(sample, p, lambda behind: _errors_of_changes(behind, g, changes, output_lags, most)):
+    for p in _once(sample, index, horizon or 1) if differences else ():
+        if _is_repeated(sample, p, g, changes):
             lags = (p,)
     steps = ([] if g is None else [g]) + [Difference(lag) for lag in sorted(lags)]
     return steps or None
@@ -338,17 +341,17 @@ def _asked_for(sample, changes, goes_with_y):
     return changes if _wanders(sample, levels) else [()]
 
 
-def _is_repeated(sample, p, errors_of):
-    """Tell whether the last p rows, repeated, err less than the best of errors_of(a sample), beyond doubt.
+def _is_repeated(sample, p, g, changes):
+    """Tell whether the last p rows, repeated, err less than the best of some sets of differences of g(y), beyond doubt.
 
     Both forecast as far as half of what is behind the first p rows.
     """
     behind = sample._replace(first=p, horizon=max(sample.horizon, (sample.n_rows - p) // 2))
     doubt = np.exp(REPEATED / np.sqrt(_apart(behind)))
-    return _error_of_repeating(behind, p) * doubt < min(errors_of(behind).values())
+    return _error_of_repeating(behind, p) * doubt < min(_errors_of_changes(behind, g, changes).values())
 
 
-def _errors_of_changes(sample, g, changes, output_lags, most):
+def _errors_of_changes(sample, g, changes):
     """Measure each set of differences of g(y) by its best lags: {differences: error}."""
     shifts = (0,) if sample.inputs[0].shape[1] else ()
     scaled = sample._replace(columns=[u if g is None else g(u) for u in sample.columns])
@@ -356,7 +359,7 @@ def _errors_of_changes(sample, g, changes, output_lags, most):
     sets = [sets["some"]] if sample.n_rows > LONG and "some" in sets else sets.values()
     errors = {}
     for d in changes:
-        fit = _affordable(sets, d, sample, most) if output_lags == "auto" else [output_lags]
+        fit = _affordable(sets, d, sample) if sample.output_lags == "auto" else [sample.output_lags]
         errors[d] = min(_error(scaled, lags, shifts, d, inverse=g) for lags in fit)
     return errors
 
@@ -367,13 +370,13 @@ def _wanders(sample, levels):
     return _drifts(sample, sample.columns) or np.mean(tests) > EXPECTED - BELOW / np.sqrt(len(tests))
 
 
-def _once(sample, index, output_lags, steps):
+def _once(sample, index, steps):
     """List seasons that were seen hardly more than once, in each series, and leave rows to learn changes from.
 
     steps : that are learnt at once, all of which the rows must hold.
     """
     seasons = {*named_once(sample.n_rows, index), *sample.seasons}
-    lags = (1,) if output_lags == "auto" else output_lags
+    lags = (1,) if sample.output_lags == "auto" else sample.output_lags
     return [
         p
         for p in sorted(seasons)
@@ -464,8 +467,8 @@ def _drifts(sample, columns):
 # ------------------------------------------------------------------------------------ what candidates are judged on
 
 
-def _sample(U, X, index, horizon, counts=None):
-    """Take a ``Sample`` of levels and inputs."""
+def _sample(U, X, index, horizon, counts=None, **asked):
+    """Take a ``Sample`` of levels and inputs.   asked : other fields of it."""
     U = U if isinstance(U, list) else [U]
     shared = len(U) > 1
     X = [np.empty((len(V), 0)) for V in U] if X is None else X if isinstance(X, list) else [X]
@@ -473,19 +476,18 @@ def _sample(U, X, index, horizon, counts=None):
     counts = counts if isinstance(counts, list) else [counts]
     rows = [(u, E, c) for V, E, c in zip(U, X, counts) for u in V.T if np.isfinite(u[c]).any()]
     rows = [of for of in rows if np.nanmax(of[0]) > np.nanmin(of[0])] or rows  # a constant tells nothing
-    rows = rows[:: -(-len(rows) // MOST_COLUMNS)] or [
-        (np.zeros(1), np.zeros((1, X[0].shape[1])), np.ones(1, bool))
-    ]
+    nothing = np.zeros(1), np.zeros((1, X[0].shape[1])), np.ones(1, bool)
+    rows = rows[:: -(-len(rows) // MOST_COLUMNS)] or [nothing]
     most = min(MOST_ROWS, MOST_SHARED // len(rows))
     every = max(1, -(-X[0].shape[1] // MOST_INPUTS))
-    columns, inputs, counts = map(
-        list, zip(*((u[-most:], E[-most:, ::every], c[-most:]) for u, E, c in rows))
-    )
+    rows = ((u[-most:], E[-most:, ::every], c[-most:]) for u, E, c in rows)
+    columns, inputs, counts = map(list, zip(*rows))
     seasons = tuple(p for p in find_seasons([u[:, None] for u in columns], index) if p >= SHORTEST)
     n_rows = max(map(len, columns))
     usual = min([p for p in seasons if p <= LONG_SEASON], default=min(STEPS, max(1, n_rows // 10)))
     steps = min(horizon or usual, MOST_STEPS, max(1, n_rows // 5))
-    return Sample(columns, [_without_nan(E) for E in inputs], counts, seasons, n_rows, steps, shared)
+    inputs = [_without_nan(E) for E in inputs]
+    return Sample(columns, inputs, counts, seasons, n_rows, steps, shared, **asked)
 
 
 def _near_one(V):
@@ -549,7 +551,7 @@ def cuts_of(n_rows, horizon, least=3, n_folds=3):
     return list(zip(edges[:-1], edges[:-1], edges[1:]))
 
 
-class Trial(NamedTuple):
+class Column(NamedTuple):
     """One column as a candidate sees it: v (N,) without NaN, in units of its own; E (N, F); sums up to each of cuts.
 
     y : (N,), what v stands for.   unit : of errors of y.
@@ -565,8 +567,8 @@ class Trial(NamedTuple):
     unit: float
 
 
-def _trial(u, E, counts, sample, lags, differences, back):
-    """Prepare a ``Trial`` of levels u (N,) and lagged inputs."""
+def _column(u, E, counts, sample, lags, differences, back):
+    """Prepare a ``Column`` of levels u (N,) and lagged inputs."""
     measured, v = np.isfinite(u) & counts, filled(u, sample.seasons)
     center, scale = v.mean(), v.std() or 1.0
     v, cuts = (v - center) / scale, sample.cuts(u)
@@ -574,7 +576,7 @@ def _trial(u, E, counts, sample, lags, differences, back):
     sums = list(sums_until(rows, measured.astype(float), [cut for cut, _, _ in cuts]))
     y = back(center + scale * v)
     unit = max(np.nanstd(np.diff(y)), 1e-300) if cuts else 1.0
-    return Trial(v, E, measured, cuts, sums, lambda v: back(center + scale * v), y, unit)
+    return Column(v, E, measured, cuts, sums, lambda v: back(center + scale * v), y, unit)
 
 
 def _error(sample, lags, shifts, differences, inverse=None):
@@ -586,26 +588,26 @@ def _error(sample, lags, shifts, differences, inverse=None):
     total, naive = np.zeros(len(PENALTIES)), 0.0
     back = (lambda v: v) if inverse is None else inverse.inverse
     rows = [(u, _lagged(E, shifts), c) for u, E, c in zip(sample.columns, sample.inputs, sample.counts)]
-    trials = [_trial(*of_column, sample, lags, differences, back) for of_column in rows]
-    for fold in range(max(len(trial.cuts) for trial in trials)):
-        active = [trial for trial in trials if fold < len(trial.cuts)]
-        shared = ridge(pooled([trial.sums[fold] for trial in active]), PENALTIES) if sample.shared else None
-        for trial in active:
-            fits = ridge(trial.sums[fold], PENALTIES) if shared is None else shared
+    columns = [_column(*of_column, sample, lags, differences, back) for of_column in rows]
+    for fold in range(max(len(column.cuts) for column in columns)):
+        active = [column for column in columns if fold < len(column.cuts)]
+        shared = ridge(pooled([column.sums[fold] for column in active]), PENALTIES) if sample.shared else None
+        for column in active:
+            fits = ridge(column.sums[fold], PENALTIES) if shared is None else shared
             models = [in_levels(*fit, lags, differences) for fit in fits]
-            if any(explodes(model.a, trial.cuts[fold][0]) for model in models):
+            if any(explodes(model.a, column.cuts[fold][0]) for model in models):
                 return np.inf
-            errors, of_persistence = _errors_ahead(trial, trial.cuts[fold], models, sample.horizon)
+            errors, of_persistence = _errors_ahead(column, column.cuts[fold], models, sample.horizon)
             total, naive = total + errors, naive + of_persistence
     return float(np.min(total) / naive) if naive > 0 else 1.0
 
 
-def _errors_ahead(trial, cut, models, horizon):
+def _errors_ahead(column, cut, models, horizon):
     """Sum errors from all origins behind a cut, of n models (n,) and of persistence, in one unit."""
     origins = np.arange(*cut[1:])
     at = origins[:, None] + np.arange(horizon)
-    y, unit = trial.y, trial.unit
-    truth = np.where(trial.known[at], y[at], np.nan)
-    forecasts = [trial.back(ahead(model, trial.v, trial.E, origins, horizon)) for model in models]
+    y, unit = column.y, column.unit
+    truth = np.where(column.known[at], y[at], np.nan)
+    forecasts = [column.back(ahead(model, column.v, column.E, origins, horizon)) for model in models]
     errors = [np.nansum(np.abs(np.where(np.isfinite(v), v, np.inf) - truth)) / unit for v in forecasts]
     return np.array(errors), np.nansum(np.abs(y[origins - 1][:, None] - truth)) / unit
