@@ -361,7 +361,7 @@ def test_what_does_not_fit_the_model(model):
         with pytest.raises(TypeError, match=has):
             verb(model)
     for write in (tsrnn.export.to_c, tsrnn.export.to_onnx):
-        with pytest.raises(TypeError, match=r"EncoderDecoderClassifier reads whole sequences .* by joblib"):
+        with pytest.raises(TypeError, match=r"EncoderDecoderClassifier reads whole sequences .* with joblib"):
             write(model)
     with pytest.raises(ValueError, match="sample_weight must be 2 finite"):
         model.score(["ab", "b"], ["AB", "B"], sample_weight=[1])

@@ -314,7 +314,10 @@ def test_delayed_labels(name):
 def test_delay_does_not_go_with_everything(change):
     with pytest.raises(ValueError, match="delay=2 does not go with"):
         clone(SMALL["GRUClassifier"]).set_params(delay=2, **change).fit(X, CODES)
-    with pytest.raises(ValueError, match=f"delay=2000 .* {len(X)} rows: give a smaller one"):
+    with pytest.raises(
+        ValueError,
+        match=f"delay=2000 .* {len(X)} rows, so that no row",
+    ):
         clone(SMALL["GRUClassifier"]).set_params(delay=2000).fit(X, CODES)
     with pytest.raises(ValueError, match="delay=-1 is out of range"):
         clone(SMALL["GRUClassifier"]).set_params(delay=-1).fit(X, CODES)

@@ -449,7 +449,7 @@ def test_a_linear_model_that_cannot_be_fitted_is_said_to_be():
     [
         ({"horizons": [0]}, "horizons=.* give ints"),
         ({"horizons": [900]}, "needs some 2700 rows"),
-        ({"period": 1}, "period=1 is no season"),
+        ({"period": 1}, "period=1 is not a season"),
         ({"max_lag": 0}, "max_lag=0 is out of range"),
         ({"output": 1}, "output=1 is not a column"),
         ({"X_train": 1}, "without y_train"),
@@ -560,7 +560,7 @@ def test_importance_through_pipelines_gaps_and_missing_values():
     assert X["n"].dtype.kind == "i"  # what was given stays as it was
     with pytest.raises(ValueError, match="max_lag=300 needs some"):
         lag_importance(pipeline, X[500:], y[500:], max_lag=300)
-    with pytest.raises(ValueError, match="max_lag=0 is no lag"):
+    with pytest.raises(ValueError, match="max_lag=0 is not a lag"):
         lag_importance(pipeline, X[500:], y[500:], max_lag=0)
 
 

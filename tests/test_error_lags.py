@@ -182,7 +182,7 @@ def test_the_first_layer_is_unfolded():
 
 def test_what_is_refused():
     y = hidden_state()[1]
-    with pytest.raises(ValueError, match="error_lags=1 are errors of one net, but ensemble='mean'"):
+    with pytest.raises(ValueError, match="error_lags=1 are errors of a single net, but ensemble='mean'"):
         NARXRegressor((2,), error_lags=1, n_restarts=2, ensemble="mean").fit(U, y)
     with pytest.raises(ValueError, match="error_lags=-1 is negative"):
         ARXRegressor(error_lags=-1).fit(U, y)

@@ -613,10 +613,12 @@ def panels(verb):
         yield case("groups of strings", (FRAME[LATER].reset_index(drop=True), flat_y), groups=list(keys))
     for name, (groups, words) in wrong.items():
         yield case(f"groups {name}", (flat_X, flat_y), kind="array", groups=groups, refused=words)
-    twice = ("told by groups and by the MultiIndex", "give one")
+    twice = ("named by groups and by the MultiIndex", "give one")
     yield case("told twice", (Xp, yp), groups=list(keys), refused=twice)
     lists = [flat_X[:12], flat_X[12:]], [flat_y[:12], flat_y[12:]]
-    yield case("told by groups and by a list", lists, groups=list(keys), refused=("told by groups", "a list"))
+    yield case(
+        "named by groups and by a list", lists, groups=list(keys), refused=("named by groups", "a list")
+    )
     yield case("a list", lists, kind="lists", like=(*lists, {}), like_kind="lists")
     cube = flat_X.reshape(2, 12, 2), flat_y.reshape(2, 12)
     yield case("a cube", cube, kind="lists", like=(*lists, {}), like_kind="lists")
@@ -1023,7 +1025,7 @@ def adapted(verb, model, case):
         start = case.kw.get("start")
         start = start[-1] if isinstance(start, tuple) else start
         if case.refused is None and isinstance(start, str) and start == "estimate":
-            return case._replace(refused=("start='estimate'", "made of other things"))
+            return case._replace(refused=("start='estimate'", "does not have: give 'cold'"))
     return case
 
 

@@ -120,7 +120,7 @@ def test_what_hides_a_memory_is_refused_and_not_put_on_lags(around, waves):
             backtest(model, X, y, horizon=2)
         for outer in (Forecaster(model, 2), LagRegressor(model), AutoForecaster(2, candidates=[model])):
             with pytest.raises(
-                TypeError, match=r"models of tsrnn|in a Pipeline that ends in it|hides a memory"
+                TypeError, match=r"models of tsrnn|in a Pipeline that ends in it|has a memory"
             ):
                 outer.fit(X, y)
 

@@ -145,7 +145,7 @@ def test_where_no_series_has_a_scale_of_its_own():
     X, y = framed(sized())
     with pytest.raises(ValueError, match="scale='series' does not go with target_bounds"):
         ARXRegressor(scale="series", target_bounds=(0, None)).fit(X, y)
-    with pytest.raises(ValueError, match="scale='series' is for y of numbers"):
+    with pytest.raises(ValueError, match="scale='series' is for a numeric y"):
         ESNClassifier(5, scale="series").fit(np.zeros((9, 1)), np.arange(9) % 2)
     assert not hasattr(ARXRegressor(scale="standard").fit(X, y), "series_scales_")
     net = GRURegressor((2,), scale="series", max_iter=1).fit(X, y)

@@ -123,7 +123,7 @@ def test_what_is_not_known_at_first_and_columns_of_one():
     assert stream._row is not None
     ahead = tsrnn.Forecaster(tsrnn.ARXRegressor(), 2).fit(X[:120], NUMBERS[:120])
     stream = tsrnn.Stream(ahead)
-    with pytest.raises(AttributeError, match="those of a classifier"):
+    with pytest.raises(AttributeError, match="exist for a classifier"):
         stream.probabilities  # noqa: B018
     told = [stream.step(x, y) for x, y in zip(X[120:], NUMBERS[120:])]
     np.testing.assert_allclose(told, ahead.predict_ahead(X[120:], NUMBERS[120:]), rtol=1e-12)

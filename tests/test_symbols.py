@@ -438,7 +438,7 @@ def test_one_to_many():
         ({"top_k": 0}, "top_k=0"),
         ({"top_p": 0.0}, "top_p=0.0"),
         ({"prefix": "Ä"}, "label 'Ä'"),
-        ({"prefix": 3}, "prefix=3 is no sequence"),
+        ({"prefix": 3}, "prefix=3 is not a sequence"),
         ({"series": "a"}, "'a'"),
         ({"X": np.zeros((1, 2))}, "X"),
     ],
@@ -450,5 +450,5 @@ def test_bad_ways_to_draw(models, change, message):
 
 def test_what_sees_no_labels_does_not_go_on():
     model = TDNNClassifier(max_iter=2).fit(np.zeros((60, 1)) + np.arange(60)[:, None], np.arange(60) % 3)
-    with pytest.raises(ValueError, match="does not go on with labels"):
+    with pytest.raises(ValueError, match="cannot continue a sequence of labels"):
         model.sample(3, X=[[0.0]])

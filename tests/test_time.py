@@ -536,7 +536,7 @@ VERBS = {
 def test_finer_rows_are_refused(verb, freq, other):
     model, index = model_of(freq)
     start = pd.date_range(index[-1], periods=3, freq=other)[1]
-    with pytest.raises(ValueError, match=r"beside the grid of the training rows .*X(_future)?\.resample\("):
+    with pytest.raises(ValueError, match=r"off the grid of the training rows .*X(_future)?\.resample\("):
         VERBS[verb](model, *rows_from(start, other))
 
 

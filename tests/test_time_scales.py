@@ -79,7 +79,7 @@ def test_a_range_is_log_spaced_and_a_unit_forgets_at_its_rate():
         ((0.5, 0.1), "is not a range"),
         ((0.1, 0.2, 0.3), "is not a range"),
         ([0.1, 0.2], r"has 2 rates, but the layers have \(3,\) units"),
-        ([[0.1]], "rows and columns"),
+        ([[0.1]], "more than one dimension"),
         ("slow", "is unknown"),
         (0.0, "out of range"),
         ([0.1, 2.0, 0.1], "out of range"),

@@ -292,7 +292,7 @@ def test_rows_beside_the_grid(kind, shift):
     index = REGULAR[kind]
     small = pd.Timedelta({"microseconds": "1us", "seconds, coarse unit": "100ms"}.get(kind, "1s"))
     late = index[-5:].as_unit("ns") + shift * small
-    with pytest.raises(ValueError, match=r"X_future has a row at .* beside the grid of the training rows"):
+    with pytest.raises(ValueError, match=r"X_future has a row at .* off the grid of the training rows"):
         timelines.check_grid(read(index[:-5]), of(late), "X_future")
 
 

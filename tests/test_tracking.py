@@ -180,7 +180,7 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="which has its own"):
         own.partial_fit(X[200:], y[200:], forgetting=0.9)
     trees = tsrnn.LagRegressor(SGDRegressor(), output_lags=1).fit(X[:200], y[:200])
-    with pytest.raises(ValueError, match="is made of others"):
+    with pytest.raises(ValueError, match="by sums or gradients, which"):
         trees.partial_fit(X[200:], y[200:], forgetting=0.9)
 
 

@@ -203,7 +203,7 @@ def test_attention_finds_the_row_that_matters():
     assert [len(a) for a in weights] == [20] * 50
     np.testing.assert_allclose(np.sum(weights, axis=1), 1.0, rtol=1e-12)
     assert np.mean([a.argmax() == x[:, 1].argmax() for a, x in zip(weights, series[100:])]) > 0.9
-    with pytest.raises(ValueError, match="it has pooling='both' and one y per series"):
+    with pytest.raises(ValueError, match="this one has pooling='both' and one y per series"):
         small("GRUClassifier").set_params(max_iter=1).fit(X, Y).attention_weights(X)
     with pytest.raises(ValueError, match="no place for those of pooling='attention'"):
         tsrnn.export.to_keras(small("GRUClassifier", pooling="attention").set_params(max_iter=1).fit(X, Y))

@@ -394,7 +394,7 @@ def warn_of_gaps(dynamics, stamps, stretches, before=None):
             "bridges them with its own forecasts and the last X. Insert those rows, with NaN in y and the X you "
             "know, or pass start='cold'."
             if short
-            else "cannot bridge so many and starts again from the training mean, so its next forecasts will be "
+            else "cannot bridge so many and starts again from the mean of training, so its next forecasts will be "
             "rough. Pass those rows to update first, or insert them, with NaN in y and the X you know."
         )
         torn = " Were rows picked at random, as by KFold(shuffle=True)? Take TimeSeriesSplit." * (
