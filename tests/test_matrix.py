@@ -541,7 +541,7 @@ def indexes(verb):
     rough = pd.DatetimeIndex(np.sort(np.random.default_rng(0).integers(0, 10**9, n)).astype("M8[s]"))
     rough += HOURS[N - 1] - rough[0] + pd.Timedelta("1h")
     warned = "neither a step" if verb == "fit" else None  # each of them is far from the next
-    words = ("X", "beside the grid", "resample") if verb != "fit" else None
+    words = ("X", "off the grid", "resample") if verb != "fit" else None
     yield case("irregular", at(rough), refused=words, like=None, warns=warned)
 
     # columns
@@ -613,7 +613,7 @@ def panels(verb):
         yield case("groups of strings", (FRAME[LATER].reset_index(drop=True), flat_y), groups=list(keys))
     for name, (groups, words) in wrong.items():
         yield case(f"groups {name}", (flat_X, flat_y), kind="array", groups=groups, refused=words)
-    twice = ("named by groups and by the MultiIndex", "give one")
+    twice = ("by groups and by the MultiIndex", "give one")
     yield case("told twice", (Xp, yp), groups=list(keys), refused=twice)
     lists = [flat_X[:12], flat_X[12:]], [flat_y[:12], flat_y[12:]]
     yield case(

@@ -364,7 +364,7 @@ def _check_order(stamps, name, rows=(), keys=(None,)):
         raise ValueError(
             f"{where}The index of {name} holds each stamp {often}. If several series are stacked, name the series of "
             "each row with groups=, series= (a column of X) or a MultiIndex (series, time); if the stamps have lost "
-            "their time of day, restore it. Drop duplicates only if they are copies."
+            "their time of day, restore it. Keep one of each only if the others are copies."
         )
     if back.any():
         raise ValueError(
