@@ -156,7 +156,7 @@ def test_what_no_stream_does():
     with pytest.raises(ValueError, match="start='now' is unknown"):
         tsrnn.Stream(model, "now")
     stream = tsrnn.Stream(model)
-    with pytest.raises(ValueError, match="there was none"):
+    with pytest.raises(ValueError, match="there was no step"):
         stream.observe(1.0)
     with pytest.raises(ValueError, match="x has 1 values, but the model is expecting 2"):
         stream.step([1.0])

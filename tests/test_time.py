@@ -556,7 +556,7 @@ def test_the_cure_brings_finer_rows_to_the_grid(start, freq, other, zone):
     index = pd.date_range(start, periods=40, freq=freq, tz=zone)
     model = tsrnn.ARXRegressor((), 1).fit(None, pd.Series(np.arange(40) % 7, index))
     X = pd.DataFrame({"x": 0.0}, pd.date_range(index[-1], periods=300, freq=other)[1:])
-    with pytest.raises(ValueError, match="beside the grid") as found:
+    with pytest.raises(ValueError, match="off the grid") as found:
         model.predict(X[[]])
     cure = re.search(r"for example with (X.*), or fit", str(found.value))[1]
     brought = eval(cure)
@@ -635,10 +635,10 @@ def test_finer_rows_are_refused_wherever_they_start(freq, other, start):
     """Each would be taken for a step, by a series that is not known yet, too."""
     model, index = model_of(freq)
     X, _ = rows_from("2031-03-01", other, 40)
-    with pytest.raises(ValueError, match=r"X has a row at .* beside the grid"):
+    with pytest.raises(ValueError, match=r"X has a row at .* off the grid"):
         model.predict(X, start=start)
     several = clone(model).fit(pd.concat({"a": pd.DataFrame({"x": x}, index)}), wave)
-    with pytest.raises(ValueError, match=r"X has a row at .* beside the grid"):
+    with pytest.raises(ValueError, match=r"X has a row at .* off the grid"):
         several.predict(pd.concat({"b": X}))
     model.predict(rows_from("2031-03-01", freq)[0], start="cold")
 
@@ -655,7 +655,7 @@ def test_another_kind_of_index_brings_a_warning():
 @pytest.mark.parametrize("verb", VERBS)
 def test_shifted_rows_are_refused(verb):
     model, index = model_of("h")
-    with pytest.raises(ValueError, match="beside the grid"):
+    with pytest.raises(ValueError, match="off the grid"):
         VERBS[verb](model, *rows_from(index[-1] + pd.Timedelta("90min"), "h"))
     assert model.timeline_.last == of(index).values[-1]
 
@@ -761,7 +761,7 @@ def test_the_frequency_of_the_index(what, zone):
     after = model.update(None, pd.Series(wave[:3], later[:3]))
     assert after.forecast(4).index.equals(full[n + 3 : n + 7])
     assert after.timeline_.n == n + 3
-    with pytest.raises(ValueError, match="beside the grid"):
+    with pytest.raises(ValueError, match="off the grid"):
         timelines.check_grid(model.timeline_, of(later[2:5] + pd.Timedelta("1min")), "X")
     again = pickle.loads(pickle.dumps(model))
     assert again.forecast(6).index.equals(full[n + 3 :])
@@ -1260,7 +1260,7 @@ def test_business_hours_are_learnt_and_forecast_as_such(model):
         fitted.update(None, series[150:180])
     again = pickle.loads(pickle.dumps(fitted))
     assert again.forecast(20).index.equals(stamps[180:])
-    with pytest.raises(ValueError, match="beside the grid"):
+    with pytest.raises(ValueError, match="off the grid"):
         fitted.update(None, pd.Series([1.0, 2.0], pd.date_range("2024-02-10 09:00", periods=2, freq="h")))
 
 

@@ -311,7 +311,7 @@ def test_finer_rows(coarse, fine, carried):
         assert not carried
         return
     finer = pd.date_range(index[60], index[-1] + pd.Timedelta("9D"), freq=fine)
-    with pytest.raises(ValueError, match="beside the grid"):
+    with pytest.raises(ValueError, match="off the grid"):
         timelines.check_grid(seen, of(finer), "X")
 
 
@@ -621,7 +621,7 @@ def test_patterns_without_a_frequency(kind):
     for k in (n, n - 1):
         assert timelines.row_before(seen, number(index, k)) == number(index, k - 1)
     timelines.check_grid(seen, of(index[n:]), "X")
-    with pytest.raises(ValueError, match="beside the grid"):
+    with pytest.raises(ValueError, match="off the grid"):
         timelines.check_grid(seen, of(index[n:] + pd.Timedelta("1s")), "X")
     inside = n + np.flatnonzero(np.diff(index.asi8[n - 3 : n + 40], 2) == 0)[:1] - 1  # no session of its own
     if len(inside):

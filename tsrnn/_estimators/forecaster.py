@@ -491,7 +491,7 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
                 )
         if recursive and self.gap:
             raise ValueError(
-                f"strategy='recursive' does not go with gap={self.gap}: it feeds its own forecasts back wherever y is "
+                f"strategy='recursive' does not go with gap={self.gap}: it feeds its own forecasts back where y is "
                 "NaN. Leave gap out and set the last rows of y to NaN, or give strategy='multi_output' or 'direct'."
             )
         if not recursive and "input_lags" not in names:
