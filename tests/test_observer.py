@@ -129,7 +129,7 @@ def test_what_tells_nothing_is_refused():
     with pytest.raises(ValueError, match="of 2 series"):
         model.predict([X, X], start=("estimate", y))
     assert np.shape(model.predict_ahead([X, X], [y, y])) == (2, 150)
-    with pytest.raises(ValueError, match="Forecaster is made of other things"):
+    with pytest.raises(ValueError, match="lags and states, which Forecaster does not have"):
         Forecaster(ARXRegressor(), 2, known_ahead="all").fit(X, y).predict_ahead(X, y, start="estimate")
     with pytest.raises(ValueError, match="GRUClassifier gives labels"):
         GRUClassifier((2,), max_iter=1).fit(X, y > 0).predict(X, y > 0, start="estimate")

@@ -472,9 +472,9 @@ def test_warm_start(name, pooling):
     ("call", "message"),
     [
         (lambda m: m.update(X[0]), "update works row by row"),
-        (lambda m: m.partial_fit(X, Y), "partial_fit goes on"),
-        (lambda m: m.predict(X, Y), r"predict\(X, y\) goes on"),
-        (lambda m: m.predict_ahead(X, Y), "goes on"),
+        (lambda m: m.partial_fit(X, Y), "partial_fit works row by row"),
+        (lambda m: m.predict(X, Y), r"predict\(X, y\) works row by row"),
+        (lambda m: m.predict_ahead(X, Y), "works row by row"),
         (lambda m: m.score(NEW, THEN[:7]), "y has 7 values, but X has 40 series"),
         (lambda m: m.predict([x[:, :1] for x in X]), "1 features"),
     ],
