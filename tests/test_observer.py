@@ -131,5 +131,5 @@ def test_what_tells_nothing_is_refused():
     assert np.shape(model.predict_ahead([X, X], [y, y])) == (2, 150)
     with pytest.raises(ValueError, match="lags and states, which Forecaster does not have"):
         Forecaster(ARXRegressor(), 2, known_ahead="all").fit(X, y).predict_ahead(X, y, start="estimate")
-    with pytest.raises(ValueError, match="GRUClassifier gives labels"):
+    with pytest.raises(ValueError, match="GRUClassifier predicts labels"):
         GRUClassifier((2,), max_iter=1).fit(X, y > 0).predict(X, y > 0, start="estimate")
