@@ -20,7 +20,7 @@ from tsrnn import (
 )
 from tsrnn._models.linear_mean import linear_mean
 from tsrnn._series.choices import choose_alone, choose_lags, choose_transform
-from tsrnn._series.lags import Averaged
+from tsrnn._series.lags import Averaged, Summand, of_one
 from tsrnn._series.seasons import find_seasons
 from tsrnn._series.units import Series
 from tsrnn.preprocessing import Difference, Log
@@ -206,9 +206,12 @@ def test_what_inputs_hardly_tell_is_averaged_with_past_y_alone():
     known = {"counts": [np.ones(400, bool)]}
     lags = choose_lags([walks[:, :1]], None, [walks[:, 1:]], **known)
     of_walks = choose_alone([walks[:, :1]], None, [walks[:, 1:]], lags, **known, repeats=True)
-    assert of_walks[:2] == lags
-    assert of_walks.differences == (1,)
-    assert 0.5 <= of_walks.share < 0.8
+    with_inputs, *past = of_walks.members
+    assert with_inputs[:2] == lags
+    assert 0.5 <= with_inputs.share < 0.8
+    assert [(of.input_lags, of.differences) for of in past] == [((), ()), ((), (1,))]
+    assert past[1].share > past[0].share
+    assert sum(of.share for of in of_walks.members) == pytest.approx(1.0)
     assert of_walks.repeated == 0.0
     few = [walks[:60, :1]], None, [walks[:60, 1:]]
     counts = [np.ones(60, bool)]
@@ -220,14 +223,14 @@ def test_what_inputs_hardly_tell_is_averaged_with_past_y_alone():
     assert repeating.repeated > 0.2
     assert repeating == alone._replace(repeated=repeating.repeated)
     lags = choose_lags([Y[:400, None]], None, [X[:400]], **known)
-    assert choose_alone([Y[:400, None]], None, [X[:400]], lags, **known) == Averaged(*lags)
+    assert choose_alone([Y[:400, None]], None, [X[:400]], lags, **known) == of_one(*lags)
 
 
 def test_the_mean_of_linear_models_with_inputs_and_of_past_y_alone():
     """It forecasts as two ARX and y before do on average, the second of differences, that reach one lag further."""
     y, x = np.random.default_rng(2).normal(size=(2, 120, 2)).cumsum(axis=1)
     rows = Series(x, y, np.ones(120), np.zeros(120, bool))
-    lags = Averaged((0, 2), (1, 2), (1, 4), (1,), 0.25, 3, 0.4)
+    lags = Averaged((Summand((0, 2), (1, 2), share=0.25), Summand((), (1, 4), (1,), 0.75)), 3, 0.4)
     assert lags.together == ((0, 2), (1, 2, 3, 4, 5))
     W, b = linear_mean(2, 2, lags, [rows]).layer
     seen = np.concatenate([x[[97, 99]].ravel(), y[94:99].ravel()])
@@ -240,17 +243,42 @@ def test_the_mean_of_linear_models_with_inputs_and_of_past_y_alone():
     np.testing.assert_allclose(seen @ W + b, wanted, rtol=1e-9)
 
 
+def test_an_arx_of_past_y_is_the_mean_of_levels_and_differences():
+    """Each with the lags that go with it; learnt in pieces it is that of all rows."""
+    t, rng = np.arange(240), np.random.default_rng(3)
+    y = 0.2 * rng.normal(size=240).cumsum() + np.sin(2 * np.pi * t / 12) + 0.1 * rng.normal(size=240)
+    index = pd.date_range("2004", periods=240, freq="MS")
+    y, options = pd.Series(y, index), {"scale": None, "target_transform": None}
+    model = ARXRegressor(**options).fit(None, y)
+    averaged = model.fitted_.trained.carry.averaged
+    assert {of.differences for of in averaged.members} >= {(), (1,), (12,)}
+    assert sum(of.share for of in averaged.members) == pytest.approx(1.0)
+    ahead = 0.0
+    for of in averaged.members:
+        settings = {**options, "target_transform": [Difference(lag) for lag in of.differences] or None}
+        single = ARXRegressor(output_lags=of.output_lags, **settings).fit(None, y)
+        ahead = ahead + of.share * single.predict_ahead(None, y)[-60:]
+    np.testing.assert_allclose(model.predict_ahead(None, y)[-60:], ahead, rtol=1e-9, atol=1e-12)
+    model = ARXRegressor(**options).fit(None, y[:200])
+    averaged = model.fitted_.trained.carry.averaged
+    model.partial_fit(None, y[200:])
+    rows = Series(np.empty((240, 0)), y.to_numpy()[:, None], np.ones(240), np.zeros(240, bool))
+    layer, *_ = linear_mean(0, 1, averaged, [rows])
+    np.testing.assert_allclose(model.theta_, [*layer.W.ravel(), *layer.b], rtol=1e-6, atol=1e-9)
+
+
 def test_an_arx_of_inputs_that_hardly_tell_is_such_a_mean():
     """Learnt in pieces it is that of all rows; lags of y that are given are not averaged with others."""
     y, *x = np.random.default_rng(1).normal(size=(3, 400)).cumsum(axis=1)
     x, options = np.stack(x, axis=1), {"scale": None, "target_transform": None}
     model = ARXRegressor(**options).fit(x[:300], y[:300])
     averaged = model.fitted_.trained.carry.averaged
-    assert averaged.differences == (1,)
-    assert 0.5 <= averaged.share < 0.8
+    with_inputs, *past = averaged.members
+    assert [of.differences for of in past] == [(), (1,)]
+    assert 0.5 <= with_inputs.share < 0.8
     assert model.lags_ == averaged.together
-    lags = averaged.input_lags, averaged.output_lags
-    assert ARXRegressor(*lags, **options).fit(x, y).fitted_.trained.carry.averaged is None
+    lags = with_inputs.input_lags, with_inputs.output_lags
+    assert ARXRegressor(*lags, **options).fit(x, y).fitted_.trained.carry.averaged == of_one(*lags)
     w = 0.99 ** np.minimum(np.arange(400)[::-1], 100)
     for rows in (slice(300, 310), slice(310, 400)):
         model.partial_fit(x[rows], y[rows], forgetting=0.99)
@@ -501,8 +529,9 @@ def test_no_differences_of_what_has_hardly_any():
 
 def test_a_constant_series_has_no_say():
     walks = [50 + np.random.default_rng(k).normal(size=144).cumsum() for k in range(5)]
-    found = ARXRegressor().fit(None, walks).target_transform_
-    assert repr(ARXRegressor().fit(None, [*walks, np.full(144, 5.0)]).target_transform_) == repr(found)
+    model = tsrnn.ESNRegressor(20, output_lags="auto", random_state=0)
+    assert repr(model.fit(None, walks).target_transform_) == "[Difference()]"
+    assert repr(model.fit(None, [*walks, np.full(144, 5.0)]).target_transform_) == "[Difference()]"
 
 
 def test_lags_of_inputs_are_not_looked_for_beside_very_many_of_y():

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from .._series.choices import Lags, choose_alone, choose_lags
-from .._series.lags import Averaged, is_auto
+from .._series.choices import Lags, choose_alone, choose_lags, choose_mean
+from .._series.lags import is_auto, of_one
 from .._series.seasons import index_of, longest_lag
 
 
@@ -65,8 +65,18 @@ def _known(table, pieces, goal):
     """Return levels of y, index and inputs of the longer pieces of a table, and what else is known of them."""
     pieces = long_pieces(pieces)
     U, X, counts = ([V[p] for p in pieces] for V in (goal.U, table.X, table.weight > 0))
-    differences = tuple(change.lag for change in goal.target.changes if hasattr(change, "lag"))
-    return U, index_of(table.parts[0].stamps), X, {"differences": differences, "counts": counts}
+    return U, index_of(table.parts[0].stamps), X, {"differences": _differences(goal), "counts": counts}
+
+
+def _differences(goal):
+    """List the lags of the differences of y that are learnt."""
+    return tuple(change.lag for change in goal.target.changes if hasattr(change, "lag"))
+
+
+def averages_changes(learner, output_lags, table):
+    """Tell whether a linear model of past y alone, which finds its lags, is a mean over differences."""
+    linear = learner.weighs_linear and most_lags(learner, 1) is None
+    return linear and not table.X.shape[1] and is_auto(output_lags)
 
 
 def beside_linear(learner, settings, table, pieces, goal):
@@ -77,6 +87,10 @@ def beside_linear(learner, settings, table, pieces, goal):
     of y alone.  Of one lag of y, it is no rival; beside more than ``FEW``, or longer ones than the rows allow, it has
     the net's lags.  A learner that is such a model itself is averaged alike, and has the lags of both.
     """
+    if averages_changes(learner, settings["output_lags"], table) and not _differences(goal):
+        U, index, _, known = _known(table, pieces, goal)
+        averaged = choose_mean(U, index, counts=known["counts"])
+        return replace(learner, linear=averaged, output_lags=averaged.together[1])
     if not (table.X.shape[1] and learner.weighs_linear):
         return learner
     open_y, remembered = is_auto(settings["output_lags"]), learner.remembers and learner.input_lags == (0,)
@@ -91,7 +105,7 @@ def beside_linear(learner, settings, table, pieces, goal):
         averaged = choose_alone(*given, lags_of(learner), **known, repeats=True)
         return replace(learner, linear=averaged, **dict(zip(Lags._fields, averaged.together)))
     lags = choose_lags(*given, input_lags=inputs, output_lags=outputs, **known)
-    return replace(learner, linear=choose_alone(*given, lags, **known) if open_y else Averaged(*lags))
+    return replace(learner, linear=choose_alone(*given, lags, **known) if open_y else of_one(*lags))
 
 
 def seen_at_once(found, usual, steps, most):

@@ -9,7 +9,7 @@ from .._series.seasons import index_of
 from .._series.targets import least_amounts, resolve_bounds, resolve_target
 from .._series.units import differ_in_size, scaled_by_series, with_new_scales
 from .._training.losses import has_log_link, resolve_loss
-from .chosen_lags import long_pieces, most_lags
+from .chosen_lags import averages_changes, long_pieces, most_lags
 from .fitted import Goal
 
 
@@ -78,6 +78,7 @@ def _target(estimator, table, pieces, form):
         "pointwise": estimator.target_bounds is None or is_auto(estimator.target_bounds),
         "least": np.nanmin(table.y, initial=np.inf),
         "differences": learner.sees_y and learner.learns_changes and not (direct or driven),
+        "averaged": averages_changes(learner, given, table),
     }
     return resolve_target(choose_transform(Y, index_of(table.parts[0].stamps), X, **options))
 

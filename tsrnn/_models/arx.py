@@ -2,8 +2,8 @@
 
     y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l)            (+ sum_m d_m e(t - m): ARMAX, ``error_learner.py``)
 
-It is a delay network without hidden layers, whose weights are those of a ridge regression; or of the mean of two
-(``linear_mean.py``) where it finds its lags of y, and inputs tell little.
+It is a delay network without hidden layers, whose weights are those of a ridge regression; or, where it finds its lags
+of y, of the mean of several (``linear_mean.py``): of levels and of differences, with inputs and without.
 """
 
 from dataclasses import KW_ONLY, dataclass
@@ -17,36 +17,28 @@ from .._estimators.regressor import SequenceRegressor
 from .._nets.delay import DelayDynamics
 from .._nets.dynamics import Trained, after_memory, check_enough_rows, no_row_counts
 from .._series.histories import with_histories
-from .._series.lags import Averaged, parse_lags
+from .._series.lags import Averaged, of_one, parse_lags
 from .._training.losses import squared
 from .._values import kept
 from .delay_learner import DelayLearner
 from .error_learner import with_errors
-from .linear_mean import mean_of, plans_of, sums_of
+from .linear_mean import mean_of, sums_of
 
 
 @kept("linear carry")
 class LinearCarry(NamedTuple):
-    """What all rows learnt from say of outputs of which the same rows count, in sums, and the penalty.
-
-    past : sums for the model of past y alone, where there are two, and ``averaged`` the lags of both.
-    """
+    """What all rows learnt from say of outputs of which the same rows count, in sums for each member, and a penalty."""
 
     sums: tuple
     alpha: float
-    past: tuple = ()
-    averaged: Averaged | None = None
-
-    def of_models(self):
-        """List the sums for each model."""
-        return [sums for sums in (self.sums, self.past) if sums]
+    averaged: Averaged
 
 
 @dataclass(frozen=True, eq=False)
 class LinearLearner(DelayLearner):
     """Ridge regression on the lags, exactly and in one pass; ``learn_more`` adds to its sums.
 
-    linear : ``Averaged`` lags of the two models of a mean, whose lags together are its own; or None.
+    linear : ``Averaged`` models of a mean, whose lags together are its own; or None for one.
     """
 
     held_share = 0.0
@@ -59,10 +51,10 @@ class LinearLearner(DelayLearner):
         """Solve the normal equations of all rows."""
         check_enough_rows(type(self.p).__name__, net.lead, series)
         series = with_histories(series, self.output_lags)
-        sums = sums_of(_plans(net, self.linear), self.linear, series)
+        sums = sums_of(net.n_inputs, net.n_outputs, self._averaged, series)
         if sums is None:
             raise no_row_counts(net.lead, net.n_outputs)
-        return self._solved(net, sums, mean, self.linear)
+        return self._solved(net, sums, mean, self._averaged)
 
     def of_sums(self, net, n):
         """Return whether normal equations tell all there is to learn."""
@@ -70,36 +62,34 @@ class LinearLearner(DelayLearner):
 
     def learn_sums(self, net, sums, mean):
         """Solve the normal equations."""
-        return self._solved(net, [sums], mean)
+        return self._solved(net, [sums], mean, self._averaged)
 
     def learn_more(self, trained, series, memory, rng):
         """Solve again, with the new rows."""
         dynamics, carry = trained.dynamics, trained.carry
         net, averaged = dynamics.plan, carry.averaged
-        new = sums_of(_plans(net, averaged), averaged, [after_memory(series, memory)])
+        new = sums_of(net.n_inputs, net.n_outputs, averaged, [after_memory(series, memory)])
         if new is None:
             return trained
-        sums = [_added(*both) for both in zip(carry.of_models(), new)]
+        sums = [_added(*both) for both in zip(carry.sums, new)]
         return self._solved(net, sums, dynamics.mean, averaged)
 
     def fade(self, trained, share):
         """Return what was learnt, whose sums count for so much less."""
-        sums, past = (
-            tuple(alike.scaled(share) for alike in of) for of in (trained.carry.sums, trained.carry.past)
-        )
-        return trained._replace(carry=trained.carry._replace(sums=sums, past=past))
+        sums = tuple(tuple(alike.scaled(share) for alike in of) for of in trained.carry.sums)
+        return trained._replace(carry=trained.carry._replace(sums=sums))
 
-    def _solved(self, net, sums, mean, averaged=None):
-        """Solve the sums for each model; returns ``Trained``."""
+    @property
+    def _averaged(self):
+        """The members of the mean, one where there is none."""
+        return self.linear or of_one(self.input_lags, self.output_lags)
+
+    def _solved(self, net, sums, mean, averaged):
+        """Solve the sums for each member; returns ``Trained``."""
         alpha = None if self.p.alpha == "auto" else float(self.p.alpha)
-        (W, b), alpha, loss = mean_of(_plans(net, averaged), averaged, sums, alpha)
+        (W, b), alpha, loss = mean_of(net.n_inputs, net.n_outputs, averaged, sums, alpha)
         dynamics = DelayDynamics(np.concatenate([W.ravel(), b]), net, mean, self.input_lag)
-        return Trained(dynamics, 1, [loss], [], LinearCarry(sums[0], alpha, *sums[1:], averaged=averaged))
-
-
-def _plans(net, averaged):
-    """Lay out each model: the net itself where there is one."""
-    return [net] if averaged is None else plans_of(net.n_inputs, net.n_outputs, averaged)
+        return Trained(dynamics, 1, [loss], [], LinearCarry(tuple(sums), alpha, averaged))
 
 
 def _added(sums, new):

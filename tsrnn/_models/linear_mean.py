@@ -1,10 +1,11 @@
-"""The linear model beside a net, and ARX: a mean of one that sees inputs, one of past y alone, and a past y itself.
+"""The linear model beside a net, and ARX: a mean of ridge regressions, and of a past y itself, which is linear as well.
 
-    m(t) = s [b + sum_k a_k y(t - k) + sum_l c_l x(t - l)] + (1 - s) [b' + sum_k a'_k y(t - k)]     ridge regressions
-    y^(t) = (1 - r) m(t) + r y(t - p)
+    w(t) = D(B) y(t) = b + sum_k P_k w(t - k) + sum_l C_l x(t - l)         a member: of levels, D = 1, or of differences
+    y(t) = b + sum_k A_k y(t - k) + sum_l C_l x(t - l)                     it in levels: I - sum_k A_k B^k
+                                                                           = (I - sum_k P_k B^k) D(B)
+    y^(t) = (1 - r) sum_i s_i member_i(t) + r y(t - p)                     by shares that are 1 together
 
-What the second one learns may be differences w(t) = D(B) y(t), of which it sees some lags, w(t) = sum_l P_l w(t - l) +
-b'; in levels that is sum_k A_k B^k = I - (I - sum_l P_l B^l) D(B).
+With inputs one member sees them, and others past y alone.
 """
 
 from typing import NamedTuple
@@ -19,9 +20,9 @@ from .._series.histories import with_histories
 
 
 class LinearMean(NamedTuple):
-    """Weights and biases over ``Averaged.together``, the penalty of the model that sees inputs, and the loss.
+    """Weights and biases over ``Averaged.together``, the penalty of the first member, and the loss.
 
-    loss : half the mean squared error plus the penalty; of two models on average, by their shares.
+    loss : half the mean squared error plus the penalty, on average over the members, by their shares.
     """
 
     layer: Layer
@@ -30,89 +31,86 @@ class LinearMean(NamedTuple):
 
 
 def linear_mean(D, O, averaged, series):
-    """Fit the mean of both models to the rows of series that are not held back, by the penalties of most evidence.
+    """Fit the mean to the rows of series that are not held back, by the penalties of most evidence.
 
-    Returns ``LinearMean``; None where each row lacks some of its history.
+    D, O : columns of inputs and of y.   Returns ``LinearMean``; None where each row lacks some of its history.
     """
-    plans = plans_of(D, O, averaged)
-    sums = sums_of(plans, averaged, with_histories(series, averaged.together[1]))
-    return sums and mean_of(plans, averaged, sums)
+    sums = sums_of(D, O, averaged, with_histories(series, averaged.together[1]))
+    return sums and mean_of(D, O, averaged, sums)
 
 
-def plans_of(D, O, averaged):
-    """Lay out the model that sees inputs and, if it is not alone, that of past y."""
-    with_inputs = make_plan(D, O, (), "identity", averaged.input_lags, averaged.output_lags, [])
-    if averaged.share == 1.0:
-        return [with_inputs]
-    return [with_inputs, make_plan(0, O, (), "identity", (), averaged.alone, [])]
-
-
-def sums_of(plans, averaged, series):
-    """Sum what the rows of series that are not held back tell each model: a tuple of ``Alike`` or ``FewRows`` each.
+def sums_of(D, O, averaged, series):
+    """Sum what the rows of series that are not held back tell each member: a tuple of ``Alike`` or ``FewRows`` each.
 
     Returns a tuple of them; None where each row lacks some of its history.
     """
-    seen = [series, *([_of_past(s, averaged.differences) for s in series] for _ in plans[1:])]
-    losses = [WindowLoss(plan, rows, 1, False, 0.0, np.float64) for plan, rows in zip(plans, seen)]
+    plans = [_plan(D, O, member) for member in averaged.members]
+    losses = [
+        WindowLoss(plan, [_seen(s, member) for s in series], 1, False, 0.0, np.float64)
+        for plan, member in zip(plans, averaged.members)
+    ]
     if not all(loss.n for loss in losses):
         return None
     return tuple(tuple(loss.normal_equations(np.zeros(plan.size))) for loss, plan in zip(losses, plans))
 
 
-def mean_of(plans, averaged, sums, alpha=None):
-    """Solve for each model, by a given penalty or those of most evidence; returns ``LinearMean``.
+def mean_of(D, O, averaged, sums, alpha=None):
+    """Solve for each member, by a given penalty or those of most evidence; returns ``LinearMean``."""
+    solved = [_solved(_plan(D, O, member), of, alpha) for member, of in zip(averaged.members, sums)]
+    layers, alphas, losses = zip(*solved)
+    shares, together = [member.share for member in averaged.members], averaged.together
+    W = sum(
+        member.share * _in_levels(layer.W, D, O, member, together)
+        for member, layer in zip(averaged.members, layers)
+    )
+    b = sum(share * layer.b for share, layer in zip(shares, layers))
+    if (r := averaged.repeated) > 0.0:
+        W, b = (1 - r) * W, (1 - r) * b
+        W[_rows_of(averaged.period, D, O, together)] += r * np.eye(O)
+    return LinearMean(Layer(W, b), alphas[0], float(np.dot(shares, losses)))
 
-    averaged : None for one model.
-    """
-    (layer, *of_past), (alpha, *_), losses = zip(*(_solved(*of, alpha) for of in zip(plans, sums)))
-    if averaged is None:
-        return LinearMean(layer, alpha, *losses)
-    (D, O), together = (plans[0].n_inputs, plans[0].n_outputs), averaged.together
-    s, r, lags = averaged.share, averaged.repeated, (averaged.input_lags, averaged.output_lags)
-    W, b = s * _among(layer.W, D, O, lags, together), s * layer.b
-    for past in of_past:
-        of_y = _in_levels(past.W, O, averaged)
-        W[len(W) - len(of_y) :] += (1 - s) * of_y
-        b = b + (1 - s) * past.b
-    if r > 0.0:
-        W = (1 - r) * W + r * _among(np.eye(O), D, O, ((), (averaged.period,)), together)
-    return LinearMean(Layer(W, (1 - r) * b), alpha, float(np.dot([s, 1 - s][: len(losses)], losses)))
+
+def _plan(D, O, member):
+    """Lay out a member, of past y alone without the D inputs."""
+    return make_plan(
+        D if member.input_lags else 0, O, (), "identity", member.input_lags, member.output_lags, []
+    )
+
+
+def _seen(s, member):
+    """Return a ``Series`` as a member sees it: of differences, the first rows, which have none, count nothing."""
+    X = s.X if member.input_lags else s.X[:, :0]
+    if not member.differences:
+        return s._replace(X=X)
+    coefficients = polynomial(member.differences)
+    Y, first = np.stack([difference(u, coefficients) for u in s.Y.T], axis=1), len(coefficients) - 1
+    return s._replace(X=X, Y=Y, w=np.where(np.arange(len(Y)) < first, 0.0, s.w))
 
 
 def _solved(plan, sums, alpha):
-    """Solve for one model; returns its layer, the penalty and the loss."""
+    """Solve for a member; returns its layer, the penalty and the loss."""
     theta, sse, alpha = ridge(plan, sums, alpha)
     layer = plan.views(theta)[-1]
     weight = sum(alike.weight * len(alike.outputs) for alike in sums)
     return layer, alpha, float((sse + alpha * np.sum(layer.W**2)) / (2 * weight))
 
 
-def _of_past(s, differences):
-    """Return a ``Series`` without inputs, of differences of y; the first rows, which have none, count nothing."""
-    coefficients = polynomial(differences)
-    Y, first = np.stack([difference(u, coefficients) for u in s.Y.T], axis=1), len(coefficients) - 1
-    w = np.where(np.arange(len(Y)) < first, 0.0, s.w)
-    return s._replace(X=s.X[:, :0], Y=Y, w=w)
+def _in_levels(W, D, O, member, together):
+    """Write the weights of a member, oldest lag first, inputs before outputs, over the lags ``together``, of levels."""
+    inputs, outputs = (len(lags) for lags in together)
+    levels, n = np.zeros((D * inputs + O * outputs, O)), D * len(member.input_lags)
+    for k, of_inputs in zip(member.input_lags[::-1], W[:n].reshape(-1, D, O) if n else ()):
+        at = D * together[0][::-1].index(k)
+        levels[at : at + D] = of_inputs
+    P = {0: -np.eye(O)} | dict(zip(member.output_lags[::-1], W[n:].reshape(-1, O, O)))
+    for step, d in enumerate(polynomial(member.differences)):
+        for k, of_y in P.items() if d else ():
+            if k + step:
+                levels[_rows_of(k + step, D, O, together)] += d * of_y
+    return levels
 
 
-def _among(W, D, O, lags, together):
-    """Place weights of inputs and outputs at ``lags`` among those ``together``: oldest first, inputs before outputs."""
-    placed, n = [], 0
-    for width, of, among in zip((D, O), lags, together):
-        to = np.zeros((len(among), width, O))
-        to[np.isin(among[::-1], of)] = W[n : n + width * len(of)].reshape(len(of), width, O)
-        placed.append(to.reshape(-1, O))
-        n += width * len(of)
-    return np.concatenate(placed)
-
-
-def _in_levels(W, O, averaged):
-    """Write a model of differences as one of levels at the lags of y ``together``."""
-    of_y = averaged.together[1]
-    A = np.zeros((max(of_y) + 1, O, O))
-    phi = {0: -np.eye(O)} | dict(zip(averaged.alone[::-1], W.reshape(-1, O, O)))
-    for n, d in enumerate(polynomial(averaged.differences)):
-        for k, P in phi.items():
-            if d:
-                A[k + n] += d * P
-    return A[list(of_y[::-1])].reshape(-1, O)
+def _rows_of(lag, D, O, together):
+    """Return the slice of the weights of y at a lag, behind those of D inputs."""
+    at = D * len(together[0]) + O * together[1][::-1].index(lag)
+    return slice(at, at + O)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._series.checks import across
-from .._series.lags import Averaged
+from .._series.lags import of_one
 from .._values import kept
 from .memory import constant
 
@@ -277,8 +277,8 @@ class OfLags:
     def averaged(self, net):
         """Return the ``Averaged`` lags of the linear model beside a net: what its output sees, or ``linear``."""
         if any(net.skipping):
-            return Averaged(*net.skipping)
-        return self.linear or Averaged(self.input_lags, self.output_lags)
+            return of_one(*net.skipping)
+        return self.linear or of_one(self.input_lags, self.output_lags)
 
 
 def side_by_side(steps, most, rows, width):

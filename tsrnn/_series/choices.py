@@ -23,6 +23,13 @@ A season of the calendar that was seen once, too short a past for lags, can be r
 learnt, where forecasts that repeat it err less than every linear model from the origins behind it, with a doubt of .3.
 That it stands out in the autocorrelation is not asked for, as it hardly does with so few rows.
 
+A linear model of past y alone need not choose, for the mean of linear models is linear, too.  Where its lags and
+differences are both open it is the mean of those of levels and of each set of differences, with the lags that go with
+each, and no doubts but that what the test for a unit root speaks against (levels, or else first differences) counts
+half:
+
+    share ~ error^-sqrt(m)
+
 What inputs told of y may not last.  A linear model that sees them is averaged with one of past y alone, which has lags
 and differences of its own, unless held stretches show much for them; and their mean with y a season before, or the last
 one, where that errs hardly more than they do (m as above), but beside a net, which would only be believed the more:
@@ -54,7 +61,7 @@ import numpy as np
 from .._values import kept
 from .autoregression import LEAST_GROWN, ahead, explodes, in_levels, pooled, regressors, ridge, sums_until
 from .histories import filled
-from .lags import Averaged
+from .lags import Averaged, Summand
 from .seasons import (
     LONG_SEASON,
     ONCE,
@@ -86,6 +93,10 @@ EXPECTED, BELOW = -1.5, 2.0  # mean t of u(t - 1) with a unit root; how much les
 CHANGES = 3  # past ones beside u(t - 1)
 HALF, TOLD = 0.5, 2.0  # share of a linear model with inputs at least, and more by the log of what they gain
 REPETITION = 0.2  # what a y of before is let err more, in logs, over sqrt(m)
+UNLIKELY, LEAST_SHARE = (
+    0.5,
+    0.03,
+)  # of a member of a mean that the test speaks against; below which there is none
 LONG = 3000  # rows, beyond which differences are chosen with one set of lags
 
 
@@ -173,8 +184,7 @@ def choose_lags(
     usual = (0, 1, 2) if 3 * F <= MOST_INPUTS else (0,)
     chosen, shifts = output_lags, usual if input_lags == "auto" else input_lags
     if output_lags == "auto":
-        sets = _affordable(_output_sets(sample, F), differences, sample)
-        errors = {lags: _error(sample, lags, shifts, differences) for lags in sets}
+        errors = _errors_of_lags(sample, shifts, differences)
         chosen = _thriftiest(errors, nearly)
     if input_lags != "auto" or F == 0:
         return Lags(() if input_lags == "auto" else input_lags, chosen)
@@ -182,6 +192,12 @@ def choose_lags(
     sets = [few, *(L for L in larger if most is None or len(L) * F + len(chosen) <= most)]
     errors = {L: _error(sample, chosen, L, differences) for L in sets}
     return Lags(_thriftiest(errors, NEARLY), chosen)
+
+
+def _errors_of_lags(sample, shifts, differences):
+    """Measure each set of output lags that the rows allow, beside inputs at ``shifts``: {lags: error}."""
+    sets = _affordable(_output_sets(sample, sample.inputs[0].shape[1]), differences, sample)
+    return {lags: _error(sample, lags, shifts, differences) for lags in sets}
 
 
 def choose_alone(U, index, X, lags, *, differences=(), counts=None, repeats=False):
@@ -192,20 +208,69 @@ def choose_alone(U, index, X, lags, *, differences=(), counts=None, repeats=Fals
     """
     U, X = _near_one(U), _near_one(X)
     known = [np.where(rows[:, None], u, np.nan) for u, rows in zip(U, counts)]
-    changes = choose_transform(known, index, pointwise=False, differences=not differences) or ()
-    own = tuple(change.lag for change in changes)
-    of_y = choose_lags(U, index, differences=differences + own, counts=counts).output_lags
+    once = choose_transform(known, index, pointwise=False, differences=not differences, averaged=True)
+    if once:  # held stretches have no past to learn from
+        own = tuple(change.lag for change in once)
+        of_y = choose_lags(U, index, differences=own, counts=counts).output_lags
+        return _beside(lags, [Summand((), of_y, own)], HALF)
     sample = _sample(U, X, index, None, counts)
     alone = sample._replace(inputs=[E[:, :0] for E in sample.inputs])
-    if max(own, default=0) > longest_lag(sample.n_rows):  # held stretches have no past to learn from
-        return Averaged(*lags, of_y, own, HALF)
+    changes = [()] if differences else _measured_changes(alone)
+    past, errs = _members(alone, changes, differences)
     told = _error(sample, lags.output_lags, lags.input_lags, differences)
-    errors = np.log(np.clip([told, _error(alone, of_y, (0,), differences + own)], 1e-100, 1e100))
+    errors = np.log(np.clip([told, errs], 1e-100, 1e100))
     share = float(np.clip(HALF + TOLD * (errors[1] - errors[0]), HALF, 1.0))
-    averaged = Averaged(*lags) if share == 1.0 else Averaged(*lags, of_y, own, share)
+    averaged = _beside(lags, past, share)
     if differences or not repeats:
         return averaged
     return _with_repetition(averaged, sample, share * errors[0] + (1 - share) * errors[1])
+
+
+def _beside(lags, past, share):
+    """Return ``Averaged`` of a model of ``Lags`` of inputs and the members of past y alone."""
+    rest = [member._replace(share=(1 - share) * member.share) for member in past if share < 1.0]
+    return Averaged((Summand(*lags, share=share), *rest))
+
+
+def choose_mean(U, index=None, *, counts=None):
+    """Choose the linear models of past y that are averaged: of levels, and of each set of differences.
+
+    U, counts : as for ``choose_lags``.   Returns ``Averaged``.
+    """
+    sample = _sample(_near_one(U), None, index, None, counts)
+    return Averaged(tuple(_members(sample, _measured_changes(sample))[0]))
+
+
+def _members(sample, changes, differences=()):
+    """Choose the members of a mean, one of each set of changes of what ``differences`` leave.
+
+    Returns them, and the mean of their errors.
+    """
+    errors = [_errors_of_lags(sample, (0,), differences + d) for d in changes]
+    lags = [_thriftiest(of_d, NEARLY) for of_d in errors]
+    errors = np.array([of_d[best] for of_d, best in zip(errors, lags)])
+    if len(set(errors)) == 1:  # too few rows, or a constant
+        return [Summand((), lags[0])], errors[0]
+    wanders = _wanders(sample, [filled(u, sample.seasons) for u in sample.columns])
+    unlikely = [d == () if wanders else 1 in d for d in changes]
+    shares = np.where(unlikely, UNLIKELY, 1.0) * _believed(errors, np.sqrt(_apart(sample)))
+    shares = np.where(shares < LEAST_SHARE * shares.sum(), 0.0, shares)
+    shares /= shares.sum()
+    members = zip(lags, changes, shares.tolist())
+    error = np.exp(shares @ np.log(np.clip(errors, 1e-100, 1e100)))
+    return [Summand((), *of, share) for *of, share in members if share > 0.0], error
+
+
+def _believed(errors, power):
+    """Return errors^-power, over that of the least."""
+    least = max(errors.min(), 1e-300)
+    return (least / np.maximum(errors, least)) ** power
+
+
+def _measured_changes(sample):
+    """Propose the sets of differences that most of the measured rows have."""
+    changes = propose_differences(sample.seasons, sample.n_rows)
+    return [d for d in changes if all(_are_measured(u, d) for u in sample.columns)]
 
 
 def _with_repetition(averaged, sample, error):
@@ -271,6 +336,7 @@ def choose_transform(
     extrapolates=True,
     pointwise=True,
     differences=True,
+    averaged=False,
     least=None,
 ):
     """Choose the ``target_transform`` of y: pointwise by Guerrero, differences by errors over held stretches.
@@ -288,6 +354,8 @@ def choose_transform(
         Whether its answers can leave the range of training. If they cannot, and y drifts, differences are taken.
     pointwise, differences : bool, default=True
         Whether such transforms are considered.
+    averaged : bool, default=False
+        Whether a mean of linear models has all differences but those of a season seen once.
     least : float, optional
         The least y there is, where Y is some of it.
 
@@ -311,9 +379,9 @@ def choose_transform(
     sample = _sample(Y if pointwise else _near_one(Y), _near_one(X), index, horizon, **asked)
     Y = [u[:, None] for u in sample.columns]
     scales = propose_pointwise(Y, sample.seasons, least) if pointwise else [None]
-    changes = propose_differences(sample.seasons, sample.n_rows) if differences else [()]
-    changes = [d for d in changes if all(_are_measured(u, d) for u in sample.columns)]
-    if len(scales) == len(changes) == 1:
+    changes = _measured_changes(sample) if differences else [()]
+    seen_once = _once(sample, index, horizon or 1) if differences else []
+    if len(scales) == 1 and (len(changes) == 1 or (averaged and not seen_once)):
         return None
     errors = {g: _errors_of_changes(sample, g, changes) for g in scales}
     if len({*chain(*(of_g.values() for of_g in errors.values()))}) == 1:  # too few rows, or a constant
@@ -322,7 +390,8 @@ def choose_transform(
     asked_for = _asked_for(sample, changes, goes_with_y=extrapolates or output_lags == ())
     doubtful = {(g, d): of_g[d] * _doubt(sample, none, g, d) for g, of_g in errors.items() for d in asked_for}
     g, lags = min(doubtful, key=doubtful.get)
-    for p in _once(sample, index, horizon or 1) if differences else ():
+    lags = () if averaged else lags
+    for p in seen_once:
         if _is_repeated(sample, p, g, changes):
             lags = (p,)
     steps = ([] if g is None else [g]) + [Difference(lag) for lag in sorted(lags)]

@@ -20,28 +20,41 @@ class Run(NamedTuple):
     length: int
 
 
-@kept("averaged lags")
-class Averaged(NamedTuple):
-    """Lags of a linear model that sees inputs, and of one of past y alone; ``share`` of the first in their mean.
-
-    differences : lags of those of y that the second one learns.   repeated : share of y(t - period) in the whole.
-    """
+@kept("member of a mean")
+class Summand(NamedTuple):
+    """A linear model in a mean: its lags, those of the differences of y that it learns, and its share."""
 
     input_lags: tuple
     output_lags: tuple
-    alone: tuple = ()
     differences: tuple = ()
     share: float = 1.0
+
+    @property
+    def levels(self):
+        """Lags of y that it sees, in levels."""
+        steps = np.flatnonzero(polynomial(self.differences)).tolist()
+        return {k + n for k in (0, *self.output_lags) for n in steps} - {0}
+
+
+@kept("averaged lags")
+class Averaged(NamedTuple):
+    """Linear models whose mean is one linear model; ``repeated`` is the share of y(t - period) in the whole."""
+
+    members: tuple
     period: int = 1
     repeated: float = 0.0
 
     @property
     def together(self):
         """Lags of inputs, and of y that any part sees, in levels."""
-        steps = np.flatnonzero(polynomial(self.differences)).tolist()
-        levels = {k + n for k in (0, *self.alone) for n in steps} - {0}
-        repeated = {self.period} if self.repeated else set()
-        return self.input_lags, tuple(sorted({*self.output_lags, *levels, *repeated}))
+        inputs = set().union(*(member.input_lags for member in self.members))
+        outputs = set().union(*(member.levels for member in self.members))
+        return tuple(sorted(inputs)), tuple(sorted(outputs | ({self.period} if self.repeated else set())))
+
+
+def of_one(input_lags, output_lags):
+    """Return the ``Averaged`` of a single linear model."""
+    return Averaged((Summand(input_lags, output_lags),))
 
 
 def is_auto(value):
