@@ -355,7 +355,7 @@ def minus_log_evidence(errors, yy, weight, bias, spread, alpha):
 
 def ridge_path(normal, alphas, bias):
     """Solve for the weights (P, K O) at each of K alphas, alpha by alpha, output by output."""
-    C, B = _free_of_bias(normal) if bias else (normal.ZZ, normal.ZY)
+    C, B = _free_of_bias(normal) if bias else (normal.ZZ.copy(), normal.ZY)
     Q, d, e = tridiagonal(C)
     K, O = len(alphas), B.shape[1]
     X, pivot, lower = np.tile(turned(Q, B, "T"), K), np.empty((len(d), K * O)), np.empty((len(e), K * O))
@@ -375,23 +375,39 @@ def ridge_path(normal, alphas, bias):
 def _free_of_bias(normal):
     """Return Z'Z (P - 1, P - 1) and Z'Y (P - 1, O) of all columns but the first, less what that one, of ones, takes."""
     z, mean = normal.ZZ[1:, 0], normal.ZZ[0, 1:] / normal.ZZ[0, 0]
-    return normal.ZZ[1:, 1:] - np.outer(z, mean), normal.ZY[1:] - np.outer(mean, normal.ZY[0])
+    C = np.multiply.outer(
+        z, -mean
+    )  # one matrix in place of two: at 1000 columns memory takes longer than sums
+    C += normal.ZZ[1:, 1:]
+    return C, normal.ZY[1:] - np.outer(mean, normal.ZY[0])
 
 
 def tridiagonal(A):
-    """Factor A (P, P) = Q T Q': Q as reflectors (P, P) and their factors (P - 1,); diagonal d, subdiagonal e of T."""
+    """Factor A (P, P) = Q T Q': Q as reflectors (P, P) and their factors (P - 1,); diagonal d, subdiagonal e of T.
+
+    A, which is overwritten, holds the reflectors.
+    """
     if len(A) <= 1:
         return (A, np.empty(0)), A.diagonal().copy(), np.empty(0)
     with one_thread:
-        reflectors, d, e, tau, _ = lapack.dsytrd(A, lower=1, lwork=64 * len(A))
+        A = A if A.flags.f_contiguous else A.T
+        reflectors, d, e, tau, _ = lapack.dsytrd(A, lower=1, lwork=64 * len(A), overwrite_a=1)
+    reflectors[0, 1:] = 0.0  # which no one reads, but ``turned`` as the end of each reflector
     return (reflectors, tau), d, e
 
 
 def turned(Q, V, how):
-    """Return Q V or, if ``how`` is "T", Q'V, for V (P, K).   Q : reflectors (P, P) and their factors (P - 1,)."""
+    """Return Q V or, if ``how`` is "T", Q'V, for V (P, K).   Q : reflectors (P, P) and their factors (P - 1,).
+
+    Reflectors begin in row 1. A view of these rows is not contiguous and would be copied, one that begins at that
+    element is: its last row is the next column's first, 0, and belongs to row 0 of V.
+    """
     reflectors, tau = Q
-    if len(tau) == 0:
+    P = len(reflectors)
+    if P <= 1:
         return V
+    below = reflectors.T.reshape(-1)[1 : 1 + P * (P - 1)].reshape(P - 1, P).T
+    rolled = np.asfortranarray(np.roll(V, -1, axis=0))
     with one_thread:
-        below = lapack.dormqr("L", how, reflectors[1:, :-1], tau, V[1:], lwork=64 * V.shape[1])[0]
-    return np.vstack([V[:1], below])
+        rolled = lapack.dormqr("L", how, below, tau, rolled, lwork=64 * V.shape[1], overwrite_c=1)[0]
+    return np.roll(rolled, 1, axis=0)
