@@ -97,8 +97,6 @@ EQUIVALENT = {
     "delay_kernels.close_jacobian: if g != 0: -> if g != -1:": SAME,
     "recurrent_kernels.*: if K > 0: -> if K >= 0:": NOTHING,
     "recurrent_kernels.*: if K > 0: -> if K > -1:": NOTHING,
-    "recurrent_kernels.outer: * -> row[k - 1] = 0": AROUND,
-    "recurrent_kernels.outer: * -> step = flat(Z[g, t - 1])": AROUND,
     "elman.*: * -> *[-1, t*": ONE,
     "elman.*: normalise* -> *[-1]*": ONE,
     "elman.*: add_* -> *U[-1]*": ONE,

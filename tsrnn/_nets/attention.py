@@ -273,8 +273,7 @@ class Head:
     def end_back(self):
         """Add the gradients of the weights that all steps share."""
         H = self.V.shape[1]
-        none = np.empty((0, self.V.shape[2]), self.C.dtype)
-        recurrent_kernels.outer(self.C.reshape(-1), self.rows, self.dout[None], 0, H, self.grads.V, none)
+        recurrent_kernels.outer(self.C.reshape(-1), self.rows, self.dout[None], 0, H, self.grads.V)
         if self.K.size:
             keys_back(
                 self.seen, self.K, np.ascontiguousarray(self.K.T), self.dkey, self.dseen, self.grads.K[0]

@@ -257,7 +257,8 @@ def backward(front, theta, traces, d, grad, dx=None):
             d = _pool_back(d, layer.pooling, trace, layer.filters)
         z = np.ascontiguousarray(d).reshape(trace.h.shape) * _slope(layer.kind, trace.h)
         K = layer.width * layer.columns
-        kernels.outer(trace.below, trace.rows, z, 0, K, dW, db)
+        kernels.outer(trace.below, trace.rows, z, 0, K, dW)
+        kernels.add_biases(z, db)
         below = dx if k == 0 else np.zeros(trace.below.size, theta.dtype)
         if below is None:
             return

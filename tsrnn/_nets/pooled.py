@@ -408,7 +408,8 @@ class PooledReadout:
         for s, v in zip(self.sources, turned):
             recurrent_kernels.scatter(dout[None], v, self.rows + s.at, self.dseen.reshape(-1), 0, 2)
         D = self.seen.shape[2]
-        recurrent_kernels.outer(self.seen.reshape(-1), self.rows, dout[None], 0, D, g.W, g.b)
+        recurrent_kernels.outer(self.seen.reshape(-1), self.rows, dout[None], 0, D, g.W)
+        recurrent_kernels.add_biases(dout[None], g.b)
         self.dseen[0] /= self.lengths[:, None]
 
     def lead_back(self, first, last):

@@ -10,10 +10,12 @@ source.  Kernels act on steps first <= t < last.
 import numpy as np
 
 from .._kernels.jit import kernel
-from .._kernels.simd_v3 import add_outer, add_product, add_scattered, flat, line, matrix
+from .._kernels.outer_v1 import add_wide_outer
+from .._kernels.simd_v3 import add_product, add_scattered, flat, line, matrix
 
 
 COPIED = 4096  # numbers of one loop that fills rows with the bias: a first cache holds them
+MANY = 16  # sequences, from which on NumPy's loops over all numbers of a step are long
 
 
 @kernel
@@ -54,28 +56,41 @@ def scatter(Z, V, rows, da, first, last):
 
 
 @kernel
-def outer(a, rows, Z, at, K, dW, db):
-    """Add the gradient with respect to the weights of one source, and to the biases.
+def outer(a, rows, Z, at, K, dW):
+    """Add the gradient with respect to the weights of one source.
 
-    a : 1-D.   rows : (T B,).   Z : (G, T, B, H), dL/dZ.   dW : (G, D, H), in, out.   db : (G, H), in, out, or (0, H) to
-    skip the biases.
+    a : 1-D.   rows : (T B,).   Z : (G, T, B, H), dL/dZ.   dW : (G, D, H), in, out.
     """
     G, T, B, H = Z.shape
-    D, row = dW.shape[1], np.empty(B * H, Z.dtype)  # one loop over B H numbers, since H may be small
+    D = dW.shape[1]
     for g in range(G):
         if K > 0:
-            z, w = matrix(flat(Z), g * T * B * H, T * B, H), matrix(flat(dW), (g * D + at) * H, K, H)
-            add_outer(a, rows, z, w)
-        if db.size > 0:
-            for k in range(row.size):
-                row[k] = 0
-            for t in range(T):
-                step = line(flat(Z), (g * T + t) * B * H, B * H)
-                for k in range(row.size):
-                    row[k] += step[k]
-            for i in range(B):
-                for j in range(H):
-                    db[g, j] += row[i * H + j]
+            w = matrix(flat(dW), (g * D + at) * H, K, H)
+            add_wide_outer(a, rows, matrix(flat(Z), g * T * B * H, T * B, H), w)
+
+
+def of_biases(Z, db):
+    """Return what adds the gradient of biases, a function and its arguments.   Z : (G, T, B, H).   db : (G, H).
+
+    Biases are weights of a source that is 1. Many sequences NumPy adds up as fast, in the order of time; a loop of
+    their own would cost a first fit 0.15 s.
+    """
+    _, T, B, _ = Z.shape
+    if B >= MANY:
+        return _sum_biases, Z, db
+    return outer, np.ones(1, Z.dtype), np.zeros(T * B, int), Z, 0, 1, db[:, None]
+
+
+def _sum_biases(Z, db):
+    """Add dL/dZ of all steps, and then of all sequences."""
+    G, T, B, H = Z.shape
+    db += np.add.reduce(np.add.reduce(Z.reshape(G, T, B * H), axis=1).reshape(G, B, H), axis=1)
+
+
+def add_biases(Z, db):
+    """Add the gradient of biases; arrays as for ``of_biases``."""
+    add, *arrays = of_biases(Z, db)
+    add(*arrays)
 
 
 @kernel

@@ -198,4 +198,5 @@ class SegmentTape(EpisodeTape):
         if dx is not None:
             V = np.ascontiguousarray(front.W.swapaxes(1, 2))
             recurrent_kernels.scatter(dg, V, self.rows, dx, 0, self.B)
-        recurrent_kernels.outer(self.x.reshape(-1), self.rows, dg, 0, self.x.shape[2], dfront.W, dfront.b)
+        recurrent_kernels.outer(self.x.reshape(-1), self.rows, dg, 0, self.x.shape[2], dfront.W)
+        recurrent_kernels.add_biases(dg, dfront.b)

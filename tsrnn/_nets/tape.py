@@ -383,14 +383,23 @@ class Tape:
         if self.reader is None:
             layers.append((dout[None], grads[-1], self.net.readout, self._read))
         for Z, g, sources, reverse in layers:
-            normed = not isinstance(g, Readout) and g.gain.size  # then the cell has added to db
-            db = g.b[:0] if normed else g.b
             for source in sources:
-                a, rows = self._array(source), self._rows(source, reverse)
-                calls.append((kernels.outer, a, rows, Z, source.at, source.width, g.W, db))
-                kernels.outer(*calls[-1][1:])
-                db = db[:0]
+                calls.append(self._of_weights(Z, g, source, self._rows(source, reverse)))
+            # with layer norm the cell has added to db
+            if isinstance(g, Readout) or not g.gain.size:
+                calls.append(kernels.of_biases(Z, g.b))
+        for kernel, *args in calls:
+            kernel(*args)
         return calls
+
+    def _of_weights(self, Z, g, source, rows):
+        """Return the call that adds the gradient of the weights of a source."""
+        a, at, K, n = self._array(source), source.at, source.width, Z.shape[1] * Z.shape[2]
+        if len(Z) == Z.shape[3] == 1 and source.which >= 0 and rows is self.traces[source.which].rows:
+            # One column, as most readouts have, is a row of products with h, side by side in vectors.
+            below, column = a[: n * K].reshape(1, n, K), g.W.reshape(-1)[at : at + K]
+            return kernels.scatter, Z.reshape(1, 1, 1, n), below, np.zeros(1, int), column, 0, 1
+        return kernels.outer, a, rows, Z, at, K, g.W
 
     def _add_back(self, Z, V, sources, reverse, dy, steps, but=()):
         """Schedule the propagation of dL/dZ (G, T, B, H) to its sources."""
