@@ -250,3 +250,13 @@ def test_forget_gates_begin_spread_where_a_series_has_one_answer():
 
     np.testing.assert_array_equal(biases(), [[0, 1, 2, 3, 4]] * 2)
     np.testing.assert_array_equal(biases(forget_bias=0.5), 0.5)
+
+
+def test_update_gates_begin_spread_where_a_series_has_one_answer():
+    # from -2 to 4 in both directions; where each row has one, all at 0
+    still = GRUClassifier((5,), solver=SGD(1e-300), max_iter=1, random_state=0)
+    labels = np.arange(300) % 2
+    whole = still.fit(X.reshape(30, 10, 2), labels[:30]).params_[:2]
+    np.testing.assert_array_equal([layer.b[1] for layer in whole], [[-2, -0.5, 1, 2.5, 4]] * 2)
+    assert not any(layer.b[gate].any() for layer in whole for gate in (0, 2))
+    assert not still.fit(X[:300], labels).params_[0].b.any()

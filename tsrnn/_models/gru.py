@@ -6,7 +6,8 @@
     n = tanh(x W_n + b_n + (r * h) U_n)                   candidate, reset before it
     h <- (1 - z) n + z h
 
-Gates lie in the order r, z, n, each of them in a block of its own.
+Gates lie in the order r, z, n, each of them in a block of its own.  Biases begin at 0; where a series has one answer,
+those of z so that memories are short to long.
 """
 
 from dataclasses import KW_ONLY
@@ -23,6 +24,9 @@ from .._kernels.simd_v3 import add_packed, flat, matrix, pack, sigmoid, tanh
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .recurrent import LaggedParameters, RecurrentClassifier, RecurrentRegressor
+
+
+SPREAD_OF_WHOLE = -2.0, 4.0  # of biases of update gates, where a series has one answer: 1 to 56 rows
 
 
 @kernel
@@ -214,8 +218,18 @@ def cell(reset, learned, layer_norm, last=True):
         dream=dream,
         keras=Layout((1, 0, 2), inner),  # theirs: z r n
         apart=None if layer_norm else inner,
+        spread=spread,
         optional=("gain",),
     )
+
+
+def spread(p, whole):
+    """Space the update gates' biases evenly over the units, where a series has one answer: some begin by remembering.
+
+    C. Tallec, Y. Ollivier, "Can recurrent neural networks warp time?", ICLR 2018, draw them for all time scales.
+    """
+    if whole:
+        p.b[1] = np.linspace(*SPREAD_OF_WHOLE, p.b.shape[1])
 
 
 class GRUParameters(LaggedParameters):
