@@ -36,11 +36,11 @@ def check_word(name, value, words):
         raise ValueError(f"{name}={value!r} is unknown: give {' or '.join(map(repr, words))}.")
 
 
-def check_widths(name, value, cure):
-    """Return widths of layers, a tuple of ints, from an int or a sequence of them."""
+def check_widths(name, value, cure, least=0):
+    """Return widths of ``least`` layers or more, a tuple of ints, from an int or a sequence of them."""
     widths = (value,) if isinstance(value, Integral) else value
     widths = tuple(widths) if np.iterable(widths) and not isinstance(widths, str) else (None,)
-    if not all(map(_is_count, widths)):
+    if not all(map(_is_count, widths)) or len(widths) < least:
         raise ValueError(f"{name}={value!r}: {cure}.")
     return tuple(map(int, widths))
 

@@ -414,7 +414,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
             Y, U = self._whole_y(fitted, X, y, None, groups)[0], self._answers(fitted, X, groups)
         else:
             table = self._check_rows(fitted, X, y, groups)
-            Y, U = table.y, self._walk_all(fitted, table, table.y, self.start if start is None else start)[1]
+            Y, U = table.y, self._walk_all(fitted, table, table.y, start)[1]
         labelled = np.isfinite(Y).all(axis=1)
         if not labelled.any():
             raise ValueError("y has no label, so there is no loss: give rows that have one.")

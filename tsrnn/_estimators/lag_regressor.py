@@ -27,7 +27,7 @@ from .._nets.dynamics import (
 )
 from .._nets.lagged import LaggedDynamics, LagTable
 from .._series.histories import with_histories
-from .._series.lags import parse_lags
+from .._series.lags import both_lags
 from .._values import kept
 from .parameters import Lags
 from .regressor import SequenceRegressor
@@ -258,7 +258,7 @@ class LagRegressor(MetaEstimatorMixin, SequenceRegressor):
                 "predict, such as HistGradientBoostingRegressor(); models of tsrnn have lags of their own."
             )
         check_number("validation_fraction", self.validation_fraction, 0, 1, low_open=True, high_open=True)
-        lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
+        lags = both_lags(self)
         return LagLearner(self, *lags)
 
     @property

@@ -19,7 +19,6 @@ from .._series.checks import (
     about,
     check_measured,
     check_outputs,
-    check_start,
     check_steps,
     check_y,
     column_names,
@@ -322,7 +321,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         table = self._check_rows(fitted, X, y, groups)
         if len(table.parts) > 1:
             raise ValueError(f"X has {len(table.parts)} series: give trajectories one at a time.")
-        fitted = self._with_new_scales(fitted, table, check_start(self.start if start is None else start))
+        fitted = self._with_new_scales(fitted, table, self._start(start))
         first = _check_origins(origins, len(table.y), steps)
         shape = len(first), steps, fitted.units.n_outputs, 1 + 2 * len(levels)
         check_memory("The forecasts from all origins", shape, "fewer origins or fewer steps")
@@ -577,7 +576,7 @@ def forecasts_ahead(model, X, y, horizons, start=None, groups=None):
     if y is None:
         raise ValueError("predict_ahead needs the measured y; predict(X) forecasts without it.")
     table = model._check_rows(fitted, X, y, groups)
-    fitted = model._with_new_scales(fitted, table, check_start(model.start if start is None else start))
+    fitted = model._with_new_scales(fitted, table, model._start(start))
     U = fitted.units.levels(table)
     ahead = model._walk_all(fitted, table, U, start, horizons)
     return {h: table.give_back(shaped(fitted, out)) for h, out in ahead.items()}

@@ -492,12 +492,23 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
 
     # ---------------------------------------------------------------------------------- where to start
 
+    def _start(self, start):
+        """Return where rows start: as a call says, or else the constructor."""
+        return check_start(self.start if start is None else start)
+
+    def _from_start(self, fitted, table, start):
+        """Return where rows start, the table with the y that this tells, and the model with scales of new series."""
+        start = self._start(start)
+        if is_estimate(start):
+            table = self._with_first_y(fitted, table, start)
+        return start, table, self._with_new_scales(fitted, table, start)
+
     def _resume(self, fitted, table, start, fed):
         """Yield each part of a table, its stretches, the past before it and known first levels (k, O).
 
         fed : levels (N, O) that the model is given.
         """
-        start, name = check_start(self.start if start is None else start), type(self).__name__
+        start, name = self._start(start), type(self).__name__
         if isinstance(start, tuple) or start in ("end", "estimate"):
             fitted.trained.dynamics.check_verb("A warm start")
         if is_estimate(start):
@@ -549,7 +560,7 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         """Check rows; returns units, a table, and of each series ``Inputs``, levels, stretches, where they start."""
         fitted = self._fitted()
         table, entered = self._check_rows(fitted, X, y, None), []
-        fitted = self._with_new_scales(fitted, table, check_start(self.start if start is None else start))
+        fitted = self._with_new_scales(fitted, table, self._start(start))
         units = fitted.units
         levels = units.levels(table)
         for part, stretches, past, head in self._resume(fitted, table, start, levels):
@@ -563,10 +574,7 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
 
     def _free_run(self, fitted, table, start):
         """Run freely; returns forecasts (N, O) in the user's units."""
-        start = check_start(self.start if start is None else start)
-        if is_estimate(start):
-            table = self._with_first_y(fitted, table, start)
-        fitted = self._with_new_scales(fitted, table, start)
+        start, table, fitted = self._from_start(fitted, table, start)
         unknown = np.full((len(table.X), fitted.units.n_outputs), np.nan)
         return self._walk_all(fitted, table, unknown, start)[1]
 
@@ -576,10 +584,7 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         Where nothing tells that rows go on from those seen, the first y of each series, as many as the model looks
         back on, are what it starts from, if at least as many rows, and two, are left to judge.
         """
-        start = check_start(self.start if start is None else start)
-        if is_estimate(start):
-            table = self._with_first_y(fitted, table, start)
-        fitted = self._with_new_scales(fitted, table, start)
+        start, table, fitted = self._from_start(fitted, table, start)
         U, judged = np.full((len(table.X), fitted.units.n_outputs), np.nan), np.ones(len(table.X), bool)
         n, levels = fitted.trained.dynamics.lead + fitted.units.looks_back, None
         for part in table.parts:

@@ -32,7 +32,7 @@ from .._nets.dynamics import (
     side_by_side,
 )
 from .._nets.memory import moved_on
-from .._series.lags import parse_lags
+from .._series.lags import both_lags
 from .._series.units import none_held
 from .._values import kept
 
@@ -289,7 +289,7 @@ class AnalogueRegressor(SequenceRegressor):
     def _learner(self):
         check_number("n_neighbors", self.n_neighbors, 1, integer=True)
         check_word("weights", self.weights, ("uniform", "distance"))
-        lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
+        lags = both_lags(self)
         return AnalogueLearner(self, *lags)
 
     @property

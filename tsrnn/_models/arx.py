@@ -17,7 +17,7 @@ from .._estimators.regressor import SequenceRegressor
 from .._nets.delay import DelayDynamics
 from .._nets.dynamics import Trained, after_memory, check_enough_rows, no_row_counts
 from .._series.histories import with_histories
-from .._series.lags import Averaged, of_one, parse_lags
+from .._series.lags import Averaged, both_lags, of_one, parse_lags
 from .._training.losses import squared
 from .._values import kept
 from .delay_learner import DelayLearner
@@ -177,7 +177,7 @@ class ARXRegressor(SequenceRegressor):
 
     def _learner(self):
         check_number("alpha", self.alpha, 0, words=("auto",))
-        lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
+        lags = both_lags(self)
         learner = LinearLearner(self, (), *lags, [], "identity", False, squared)
         return with_errors(learner, parse_lags(self.error_lags, "error_lags", 1))
 

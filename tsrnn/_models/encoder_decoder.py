@@ -26,8 +26,7 @@ from .._nets.episode_loss import EpisodeLoss
 from .._series.lags import is_auto
 from .._series.timeline import last_known
 from .._training.losses import has_log_link, resolve_loss
-from .._training.monitor import check_training, chooses_solver
-from .._training.solvers import check_needs, resolve_solver, traits
+from .._training.monitor import check_training
 from . import elman, gru, lstm
 from .encoder_decoder_learner import EpisodeLearner, EpisodesLearner
 
@@ -213,9 +212,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
             check_number(name, getattr(self, name), 1, integer=True)
         check_number("context", self.context, 1, integer=True, words=("auto",))
         check_number("gap", self.gap, 0, integer=True)
-        hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes, "give a tuple of ints >= 1")
-        if not hidden:
-            raise ValueError(f"hidden_layer_sizes={self.hidden_layer_sizes!r}: give a tuple of ints >= 1.")
+        hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes, "give a tuple of ints >= 1", 1)
         check_word("attention", self.attention, (*attention_kinds.KINDS, None))
         self._check_segments()
         check_training(self)
@@ -234,7 +231,7 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
             )
         inner = EpisodeLearner(self, hidden, (), (), CELLS[self.cell], loss, T, n, self.attention)
         inner = inner.of_context(T)
-        self._check_solver(inner)
+        inner.check_solver(EpisodeLoss.offers)
         return EpisodesLearner(self, inner, n, quantiles)
 
     def _check_segments(self):
@@ -249,17 +246,6 @@ class EncoderDecoderRegressor(TrainedParameters, Forecaster):
                     f"segment_length={self.segment_length!r} does not divide {name}={rows!r}: give multiples of it, "
                     f"such as {name}={-(-rows // self.segment_length) * self.segment_length}, or another length."
                 )
-
-    def _check_solver(self, inner):
-        """Raise where the solver does not go with the other parameters."""
-        if chooses_solver(self):
-            return
-        check_needs(self, EpisodeLoss.offers)
-        if traits(resolve_solver(self.solver)).batches == "all" and inner.is_random():
-            raise ValueError(
-                f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling are "
-                "random: give solver='adam', or neither of them."
-            )
 
     def attention_weights(self, X, y):
         """Return the weights by which each step of each forecast attends to the rows of its history.

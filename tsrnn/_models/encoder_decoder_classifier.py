@@ -24,8 +24,8 @@ from .._series.alphabets import Alphabet, Numbers, learn_alphabet, read_sequence
 from .._series.scaling import make_scaler
 from .._series.units import Series
 from .._training.losses import SoftmaxOfCodes
-from .._training.monitor import check_training, chooses_solver
-from .._training.solvers import check_needs, one_pass, resolve_solver, traits
+from .._training.monitor import check_training
+from .._training.solvers import one_pass, traits
 from .._training.stochastic import Adam
 from .._values import kept
 from .encoder_decoder import CELLS
@@ -303,9 +303,7 @@ class EncoderDecoderClassifier(InFiles, TrainedParameters, Documented, BaseEstim
     def _learner(self):
         """Check the parameters; a learner holds them parsed."""
         check_word("cell", self.cell, CELLS)
-        hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes, "give a tuple of ints >= 1")
-        if not hidden:
-            raise ValueError(f"hidden_layer_sizes={self.hidden_layer_sizes!r}: give a tuple of ints >= 1.")
+        hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes, "give a tuple of ints >= 1", 1)
         check_word("attention", self.attention, (*attention_kinds.KINDS, None))
         check_embedding(self)
         check_number("batch_size", self.batch_size, 1, integer=True)
@@ -319,13 +317,7 @@ class EncoderDecoderClassifier(InFiles, TrainedParameters, Documented, BaseEstim
         check_jobs(self.n_jobs)
         check_word("scale", self.scale, ("standard", "minmax", "robust", None))
         learner = AnswerLearner(self, hidden, (), (), CELLS[self.cell], self.loss, self.attention)
-        if not chooses_solver(self):
-            check_needs(self, AnswerLoss.offers)
-            if traits(resolve_solver(self.solver)).batches == "all" and learner.is_random():
-                raise ValueError(
-                    f"solver={self.solver!r} needs the same loss at every call, but dropout and scheduled sampling are "
-                    "random: give solver='adam', or neither of them."
-                )
+        learner.check_solver(AnswerLoss.offers)
         return learner
 
     def _check_search(self):

@@ -24,7 +24,7 @@ from .._memory_limit import check_memory
 from .._nets.reservoir import DISTRIBUTIONS
 from .._nets.reservoir_measures import lyapunov_exponent, memory_capacity, memory_length
 from .._series.labels import Link, shares, sharpness
-from .._series.lags import parse_lags
+from .._series.lags import both_lags
 from .._training.losses import has_parabola, resolve_loss, squared
 from .drawing import UNITS, Drawing
 from .esn_learner import ESNLearner
@@ -236,7 +236,7 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def _learner(self):
         """Check the parameters; an ``ESNLearner`` holds them parsed."""
-        lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
+        lags = both_lags(self)
         self._check_matrices()
         sizes = self._sizes()
         radii = self._per_layer("spectral_radius", len(sizes), 0, default=RADIUS)

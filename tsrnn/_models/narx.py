@@ -12,7 +12,7 @@ from dataclasses import KW_ONLY, replace
 from .._check import check_number, check_word
 from .._estimators.parameters import Lags
 from .._estimators.regressor import SequenceRegressor
-from .._series.lags import parse_lags
+from .._series.lags import both_lags, parse_lags
 from .delay_network import DelayClassifier, DelayNetwork, DelayParameters
 from .error_learner import with_errors
 
@@ -42,8 +42,7 @@ class NARXParameters(DelayParameters):
 
     def _lags(self, n_hidden):
         """Return lags of the inputs, of the outputs, and of each later layer."""
-        input_lags = parse_lags(self.input_lags, "input_lags", 0)
-        return input_lags, parse_lags(self.output_lags, "output_lags", 1), [(0,)] * n_hidden
+        return *both_lags(self), [(0,)] * n_hidden
 
 
 class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):

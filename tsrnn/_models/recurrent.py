@@ -21,14 +21,14 @@ from .._nets.pooled import POOLINGS
 from .._nets.recurrent_dynamics import PRECISIONS
 from .._nets.recurrent_squares import loss_for
 from .._nets.symbols import check_embedding
-from .._series.lags import parse_lags
+from .._series.lags import both_lags
 from .._training.losses import check_open_loop, resolve_loss, squared
 from .._training.monitor import (
     check_training,
     chooses_solver,
     makes_one_of_all,
 )
-from .._training.solvers import check_needs, is_of_squares, resolve_solver, traits
+from .._training.solvers import is_of_squares, resolve_solver
 from .._training.stochastic import SGD
 from .recurrent_learner import RecurrentLearner, dense_widths, recurrent_lags
 
@@ -255,10 +255,8 @@ class RecurrentNetwork(OfNet, Attending):
 
     def _learner(self):
         """Check the parameters, then those that do not go together; a ``RecurrentLearner`` holds them parsed."""
-        hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes, "give a tuple of ints >= 1")
-        if not hidden:
-            raise ValueError(f"hidden_layer_sizes={self.hidden_layer_sizes!r}: give a tuple of ints >= 1.")
-        lags = parse_lags(self.input_lags, "input_lags", 0), parse_lags(self.output_lags, "output_lags", 1)
+        hidden = check_widths("hidden_layer_sizes", self.hidden_layer_sizes, "give a tuple of ints >= 1", 1)
+        lags = both_lags(self)
         check_training(self)
         loss = resolve_loss(self.loss)
         check_word("initial_state", self.initial_state, ("zeros", "learned"))
@@ -286,14 +284,9 @@ class RecurrentNetwork(OfNet, Attending):
         """Raise where parameters do not go together."""
         if not chooses_solver(self):
             solver = resolve_solver(self.solver)
-            check_needs(self, loss_for(solver).offers)
+            learner.check_solver(loss_for(solver).offers)
             if is_of_squares(solver):
                 self._check_squares(learner)
-            if traits(solver).batches != "mini" and learner.is_random():
-                raise ValueError(
-                    f"solver={self.solver!r} needs the same loss at every call, but dropout, input_noise and scheduled "
-                    "sampling are random: give solver='adam', or none of them."
-                )
         dense_widths(self)
         if parse_convolution(self.convolution, 1) and makes_one_of_all(self):
             raise ValueError(

@@ -42,7 +42,7 @@ from .._training.monitor import (
     progress,
     warn_if_cut_short,
 )
-from .._training.solvers import LBFGS, one_pass, resolve_solver, run_solver, traits
+from .._training.solvers import LBFGS, check_needs, one_pass, resolve_solver, run_solver, traits
 from .._training.stochastic import Adam
 from .beside_linear import linear_beside, with_lags, without_first
 from .whole_learner import AGAIN, Task, WholeLearner
@@ -392,8 +392,29 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
 
     def is_random(self):
         """Return whether two calls of the training loss differ."""
+        return bool(self._random_parameters())
+
+    def _random_parameters(self):
+        """List the parameters by which two calls of the training loss differ."""
         p = self.p
-        return any((p.dropout, p.recurrent_dropout, self.input_noise, p.training == "scheduled_sampling"))
+        rates = {
+            "dropout": p.dropout,
+            "recurrent_dropout": p.recurrent_dropout,
+            "input_noise": self.input_noise,
+        }
+        sampled = ["training='scheduled_sampling'"] * (p.training == "scheduled_sampling")
+        return [f"{name}={rate!r}" for name, rate in rates.items() if rate] + sampled
+
+    def check_solver(self, offers):
+        """Raise where the solver that the user chose does not go with a loss that offers so much."""
+        if chooses_solver(self.p):
+            return
+        check_needs(self.p, offers)
+        if self.is_random() and traits(resolve_solver(self.p.solver)).batches != "mini":
+            raise ValueError(
+                f"solver={self.p.solver!r} needs the same loss at every call, but "
+                f"{' and '.join(self._random_parameters())} make it random: give solver='adam', or leave these out."
+            )
 
     def _solvers(self, net, series):
         """List the solver of each stage of training, and the most iterations of it.

@@ -62,6 +62,13 @@ def is_auto(value):
     return isinstance(value, str) and value == "auto"
 
 
+def both_lags(estimator):
+    """Parse the lags of inputs and those of outputs that an estimator has."""
+    return parse_lags(estimator.input_lags, "input_lags", 0), parse_lags(
+        estimator.output_lags, "output_lags", 1
+    )
+
+
 def parse_lags(lags, name, smallest):
     """Parse a parameter into a sorted tuple of distinct lags.
 
