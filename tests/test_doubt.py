@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from tsrnn import ARXRegressor, AutoForecaster, ESNRegressor, Forecaster, NARXRegressor
-from tsrnn._series.doubt import doubtful
+from tsrnn._series.doubt import Doubt, doubtful, doubtful_after
 from tsrnn._series.rows import Part
 
 
@@ -128,3 +128,83 @@ def test_long_gaps_and_many_cut_a_series():
     for keep in (np.r_[0:200, 212:400], np.r_[0:201, 202:400:2]):
         model = NARXRegressor((2,), output_lags=2, max_iter=2, random_state=0)
         assert model.fit(None, Y.iloc[keep]).fitted_.series[None].n == len(keep)
+
+
+# ---------------------------------------------------------------------------------------- after training
+
+
+RANGE = np.array([0.0]), np.array([10.0])
+
+
+def doubted_after(u, begin=5.0):
+    doubted, (end,) = doubtful_after(np.asarray(u, float)[:, None], RANGE, (Doubt(begin),))
+    return np.flatnonzero(doubted).tolist(), end
+
+
+def test_which_later_values_are_doubted():
+    none = []
+    assert doubted_after([5, 100, 6, np.nan, -20, -20, 5])[0] == [1, 4, 5]
+    assert doubted_after([5, 100, 100, 100, 101])[0] == [1, 2]  # a new level
+    assert doubted_after(np.arange(200.0))[0] == none  # a trend
+    assert doubted_after([5, 16, 5, -6, 5])[0] == none  # not far
+    assert doubted_after([12, 18, 24, 30, 45, 60])[0] == none  # grows beyond
+    assert len(doubted_after(np.tile([5.0, 50.0], 100))[0]) < 8  # again and again: so it is now
+    assert doubted_after([100, 6], begin=np.nan)[0] == [0]
+    assert doubted_after([18, 6], begin=np.nan)[0] == none
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_doubt_goes_on_from_call_to_call(n):
+    u = np.resize([5.0, 4.0, 6.0, 3.0, 7.0], 120)
+    u[[3, 13, 14, 40, 77]] = 100, -50, -60, 300, 200
+    u[90:100] = 80
+    whole, end = doubted_after(u)
+    found, doubt = [], (Doubt(5.0),)
+    for first in range(0, len(u), n):
+        doubted, doubt = doubtful_after(u[first : first + n, None], RANGE, doubt)
+        found += (first + np.flatnonzero(doubted)).tolist()
+    assert (found, doubt) == (whole, (end,))
+
+
+def test_later_spikes_are_missing():
+    """In ``update``, in pieces or at once, ``partial_fit``, ``trajectories``; but ``score`` judges by them."""
+    later, lost = Y[SPLIT:].copy(), Y[SPLIT:].copy()
+    later.iloc[[10, 50, 51, 90]], lost.iloc[[10, 50, 51, 90]] = [-999, 200, 300, -999], np.nan
+    whole, pieces, same = (ARXRegressor().fit(None, Y[:SPLIT]) for _ in range(3))
+    with pytest.warns(
+        UserWarning, match="in training: that is taken as not measured, and so are 3 more such rows"
+    ):
+        out = whole.trajectories(None, later, H).forecast
+    assert np.array_equal(out, whole.trajectories(None, lost, H).forecast)
+    same.update(None, lost[:91])
+    with pytest.warns(UserWarning, match=r"y is -999 in row 10 \(2024-02-20 10:00:00\), but was from"):
+        whole.update(None, later[:91])
+    for first in range(0, 91, 7):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pieces.update(None, later[first : first + 7])
+    expected = same.forecast(H)
+    assert np.array_equal(whole.forecast(H), expected)
+    np.testing.assert_allclose(pieces.forecast(H), expected, rtol=1e-9)
+    with pytest.warns(UserWarning, match="is taken as not measured"):
+        assert np.array_equal(
+            ARXRegressor().fit(None, Y[:SPLIT]).partial_fit(None, later).theta_,
+            ARXRegressor().fit(None, Y[:SPLIT]).partial_fit(None, lost).theta_,
+        )
+    empty = pd.DataFrame(index=later.index)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The model runs away")
+        warnings.filterwarnings("error", "y is")
+        assert ARXRegressor().fit(None, Y[:SPLIT]).score(empty, later) < 0.1
+        believes = ARXRegressor(target_bounds=None).fit(None, Y[:SPLIT])
+        assert not np.array_equal(believes.trajectories(None, later, H).forecast, out)
+
+
+def test_what_a_transform_cannot_take_is_missing_if_it_was_found():
+    y = np.exp(2 + np.sin(np.arange(300) / 5) + 0.02 * np.arange(300) + 0.1 * NOISE[:300])
+    found = ARXRegressor().fit(None, y[:250])
+    assert repr(found.target_transform_[0]) in ("Log()", "Power()")
+    with pytest.warns(UserWarning, match="y is -1 in row 3"):
+        found.update(None, np.where(np.arange(10) == 3, -1.0, y[250:260]))
+    with pytest.raises(ValueError, match="target_transform: Log"):
+        ARXRegressor(target_transform="log").fit(None, y[:250]).update(None, np.zeros(3))

@@ -297,6 +297,9 @@ WARN = {  # calls that warn, each of them for one reason
     "in a backtest": lambda: backtest(fitted(DIVERGES), FRAME[NEW], TARGET[NEW], 2, refit=10),
     "a reservoir without a penalty": lambda: fitted(SINGULAR),
     "values outside the bounds": lambda: fitted(BOUNDED),
+    "later values that are not believed": lambda: fitted().update(
+        FRAME[NEW], TARGET[NEW].where(np.arange(20) != 10, -999.0)
+    ),
     "values that are not believed": lambda: clone(ARX).fit(
         FRAME, TARGET.where(np.arange(len(y)) % 97 != 60, -999.0)
     ),

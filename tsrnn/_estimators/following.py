@@ -41,7 +41,8 @@ class Place(NamedTuple):
     """Where a series stands: what goes on from the last row seen, the stamps, and the first rows, X and levels.
 
     n : rows seen.   unbroken : those without a gap up to the last one.   measured : (m, O) bool, which y of the last of
-    these were measured, as many as a memory and changes look back on.   None in files without them.
+    these were measured, as many as a memory and changes look back on.   doubt : (O,) ``Doubt`` at the end, or None
+    where all is believed.   None in files without them.
     """
 
     past: Past
@@ -50,6 +51,7 @@ class Place(NamedTuple):
     n: int | None = None
     unbroken: int | None = None
     measured: np.ndarray | None = None
+    doubt: tuple | None = None
 
 
 class Followed(NamedTuple):

@@ -91,8 +91,9 @@ class RegressorParameters(Declared):
         What no forecast leaves, and nothing that is fed back: each None, a number, one number an output, or the name of
         a column of X (``"x0"`` ... for arrays), for bounds that change with time: capacity, or a clear sky that is 0 at
         night. Training does not know them. "auto": none below 0 where y is an amount, such as power, rain or sales, as
-        is told by no value below 0 and one of twenty at 0; none where each series has its own scale. And ``fit`` does
-        not believe single values of y far beyond all others: see there.
+        is told by no value below 0 and one of twenty at 0; none where each series has its own scale. With
+        "auto" single values of y far beyond all others are not believed: by ``fit``, which says so, nor later, unless
+        three in a row, or more than 2 %, are.
 
     Attributes
     ----------

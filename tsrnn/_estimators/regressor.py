@@ -554,7 +554,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             Y, weight = self._whole_y(fitted, X, y, sample_weight, groups)
             out = fitted.units.target.inverse(self._answers(fitted, X, groups))
         else:
-            table = self._check_rows(fitted, X, y, groups, sample_weight)
+            table = self._check_rows(fitted, X, y, groups, sample_weight, doubting=False)
             (out, judged), Y, weight = self._judged_run(fitted, table, self.start), table.y, table.weight
             Y = np.where(judged[:, None], Y, np.nan)
         valid = np.isfinite(Y)

@@ -45,6 +45,7 @@ from .._warn import warn
 from .attributes import Learnt
 from .chosen_lags import beside_linear, chosen, lags_of, open_lags
 from .compared import TrainingRows, warn_if_told
+from .doubts import believed_later, doubts, with_range
 from .fitted import Fitted
 from .following import (
     SHORT_GAP,
@@ -184,6 +185,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             trained = learner.learn(net, series, units.mean, rng, before and before.trained)
         check_learnt(trained)
         places = self._settle(table, units, trained, goal.U, filled, Xz)
+        if doubts(self, form):
+            units, places = with_range(units, places, table)
         rows = TrainingRows(table.parts, pieces, filled, goal.U, held, table.weight == 0)
         errors = self._errors(units, trained, rows, learnt, table)
         form = self._judged(form, trained, series)
@@ -437,7 +440,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             trained, past, visited, last = learn_part(
                 learner, trained, units, rows, stretches, before, forgetting, rng
             )
-            places[part.key] = place_after(trained.dynamics, units, places, part, X, levels, stretches, past)
+            place = place_after(trained.dynamics, units, places, part, X, levels, stretches, past)
+            places[part.key] = place._replace(doubt=table.doubt.get(part.key))
             later.keep(trained.dynamics, units, part.key, levels, visited, last)
         check_learnt(trained)
         errors = with_marks(later.errors(), trained, table)
@@ -453,7 +457,9 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             Inputs of the rows that follow those seen last. Of several series, only those named advance.
         y : array-like of shape (n_timesteps,) or (n_timesteps, n_outputs), optional
             Measured outputs. Where they are NaN, or where there is no y at all, the model feeds itself; a direct
-            ``Forecaster`` a horizon at a time, which begins anew in each call.
+            ``Forecaster`` a horizon at a time, which begins anew in each call. One or two values in a row that lie far
+            outside the range of training are taken as not measured, with a warning, unless ``target_bounds`` is given
+            or None.
         groups : as for ``fit``
 
         Returns
@@ -484,7 +490,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             last, past, pasts = followed.get(part.key) or follow_leg(dynamics, units, inputs, U, leg)
             levels = U[part.rows]
             X = table.X[part.rows]
-            places[part.key] = place_after(dynamics, units, places, part, X, levels, of_part, past)
+            place = place_after(dynamics, units, places, part, X, levels, of_part, past)
+            places[part.key] = place._replace(doubt=table.doubt.get(part.key))
             filled = inputs.filled[part.rows]
             visited = [(*s, before, filled[s.rows]) for s, before in zip(leg.kept, pasts)]
             later.keep(dynamics, units, part.key, levels, visited, last)
@@ -655,8 +662,6 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         if fitted is None and form.classes is None:
             warn_if_across(Y, table.parts[0].stamps)
         check_measured(Y, goes_on=fitted is not None)
-        if fitted is None and form.classes is None and is_auto(getattr(self, "target_bounds", "auto")):
-            Y = believed(Y, X, table.of(X, Y, None).parts, table.order)
         weight = check_weight(table.weight, X)
         if not weight.sum() > 0:
             raise ValueError("sample_weight is zero everywhere: give some row a positive weight.")
@@ -667,16 +672,19 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             )
         form = form._replace(container=table.form, key_names=table.names, vocabulary=vocabulary)
         form, weight = self._weigh(form, Y, weight, fitted)
-        return form, table.of(self._with_model_inputs(X, table.parts), Y, weight)
+        if fitted is None and doubts(self, form):
+            Y = believed(table.of(X, Y, weight)).y
+        table = table.of(self._with_model_inputs(X, table.parts), Y, weight)
+        return form, table if fitted is None else believed_later(self, fitted, table)
 
     def _weigh(self, form, Y, weight, fitted):
         """Weigh each row of Y (N, O), (N,), by the meaning of y; returns the form and the weights."""
         return form, weight
 
-    def _check_rows(self, fitted, X, y, groups, sample_weight=None, **options):
+    def _check_rows(self, fitted, X, y, groups, sample_weight=None, doubting=True, **options):
         """Check rows to follow; returns a table of X (N, F), y (N, O) with NaN where unknown, weights (N,).
 
-        options : of ``_check_y``.
+        doubting : whether y may be doubted.   options : of ``_check_y``.
         """
         if fitted.form.whole:
             fitted.trained.dynamics.check_verb("This call")
@@ -689,7 +697,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             return table.of(X, np.full((len(X), fitted.units.n_outputs), np.nan), weight)
         Y, _ = self._check_y(table.y, fitted, **options)
         check_lengths(X, Y)
-        return table.of(X, Y, weight)
+        table = table.of(X, Y, weight)
+        return believed_later(self, fitted, table) if doubting else table
 
     def _with_model_inputs(self, X, parts):
         """Append to inputs X (N, F) what else a model knows of the rows of some parts."""

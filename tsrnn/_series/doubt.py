@@ -13,13 +13,19 @@ and that stand alone: a value is further than d_(k+1) from the medians of the fi
 that come at regular intervals, or with inputs as rare as they are, can be forecast and are kept; of counts and others
 with few values, too, all are believed.
 
+Of rows after training, of which no later ones are known, a value is doubted that lies outside the range of training by
+a quarter of its width, and from the last value that was believed by 5/4 of it; but never a third in a row, which is a
+new level, and none once y has left the range by its width.
+
 Arrays: u (N,), one output of a series, NaN where unknown; Y (N, O), X (N, F).
 """
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
+from .._values import kept
 from .._warn import warn
 from .stamps import show
 
@@ -31,29 +37,26 @@ TAIL = 0.05  # of the values, that tell the index
 AROUND = 5  # rows before and after
 ALIKE, NEAR = 0.5, 0.05  # share of intervals that are equal, and how nearly, of values that come regularly
 RARE = 3.5  # standard errors, by which inputs of doubted rows lie apart from the others
+BESIDE, JUMP, FAR = 0.25, 1.25, 1.0  # widths of the range of training
+MOST_IN_A_ROW = 2  # rows doubted after training
 
 
-def believed(Y, X, parts, order=None):
-    """Return Y (N, O) of some series without what is doubted, which is NaN, and say so.
-
-    order : (N,), which of the user's rows each is, or None.
-    """
-    doubted = doubtful(Y, X, parts)
+def believed(table):
+    """Return a ``Table`` without the y (N, O) of some series that is doubted, which is NaN, and say so."""
+    Y, parts = table.y, table.parts
+    doubted = doubtful(Y, table.X, parts)
     if not doubted.any():
-        return Y
+        return table
     t, o = max(zip(*np.nonzero(doubted)), key=partial(_away, Y))
-    (part,) = (part for part in parts if part.rows.start <= t < part.rows.stop)
-    at = t if order is None else order[t]
-    stamp = None if part.stamps is None else part.stamps.values[t - part.rows.start]
-    when = "" if stamp is None else f" ({show(part.stamps.clock, stamp)})"
-    rows = np.flatnonzero(doubted.any(axis=1))
-    others = f", and so are {len(rows) - 1} more such rows" if len(rows) > 1 else ""
+    (rows,) = (part.rows for part in parts if part.rows.start <= t < part.rows.stop)
+    n = np.count_nonzero(doubted.any(axis=1))
+    others = f", and so are {n - 1} more such rows" if n > 1 else ""
     warn(
-        f"y is {Y[t, o]:.6g} in row {at}{when}, {_times(Y[part.rows, o], doubted[part.rows, o])} times as far from the "
-        f"median as the furthest other value: that is taken as not measured{others}. Set it to NaN; or give "
-        "target_bounds=None where such values are real."
+        f"y is {Y[t, o]:.6g}{_where(table, t)}, {_times(Y[rows, o], doubted[rows, o])} times as far from the median as "
+        f"the furthest other value: that is taken as not measured{others}. Set it to NaN; or give target_bounds=None "
+        "where such values are real."
     )
-    return np.where(doubted, np.nan, Y)
+    return table._replace(y=np.where(doubted, np.nan, Y))
 
 
 def _away(Y, place):
@@ -150,3 +153,95 @@ def _explained(at, X):
     with np.errstate(invalid="ignore", divide="ignore"):
         apart = [X[np.maximum(at - back, 0)].mean(axis=0) - X.mean(axis=0) for back in (0, 1)]
         return bool((np.abs(apart) * np.sqrt(len(at)) > RARE * X.std(axis=0)).any())
+
+
+# ---------------------------------------------------------------------------------------- after training
+
+
+@kept("doubt")
+class Doubt(NamedTuple):
+    """The end of one output of a series.
+
+    last : the last y that was believed.   run : values doubted since.   seen, doubted : values since training.
+    """
+
+    last: float
+    run: int = 0
+    seen: int = 0
+    doubted: int = 0
+
+
+def ends_of(Y):
+    """Return the least and the greatest of each output of Y (N, O), or None where values are too few to tell."""
+    if (np.isfinite(Y).sum(axis=0) < FEWEST).any():
+        return None
+    return np.nanmin(Y, axis=0), np.nanmax(Y, axis=0)
+
+
+def last_believed(Y):
+    """Return the ``Doubt`` at the end of each output of Y (N, O), all of which is believed."""
+    known = [u[np.isfinite(u)] for u in Y.T]
+    return tuple(Doubt(float(u[-1]) if len(u) else np.nan) for u in known)
+
+
+def believed_after(table, ends, before, impossible):
+    """Return a ``Table`` without the y that is doubted, which is NaN, and say so; with the ``Doubt`` at the ends.
+
+    ends : as of ``ends_of``.   before : {key: (O,) ``Doubt``} of series that go on; all is believed of the others.
+    impossible : (N, O) bool, those of which the model can make nothing.
+    """
+    Y, doubt = np.where(impossible, np.nan, table.y), {}
+    for part in table.parts:
+        if before.get(part.key) is not None:
+            doubted, doubt[part.key] = doubtful_after(Y[part.rows], ends, before[part.key])
+            Y[part.rows][doubted] = np.nan
+    taken = np.isfinite(table.y) & np.isnan(Y)
+    if taken.any():
+        t, o = np.argwhere(taken)[0]
+        n, low, high = np.count_nonzero(taken.any(axis=1)), ends[0][o], ends[1][o]
+        others = f", and so are {n - 1} more such rows" if n > 1 else ""
+        warn(
+            f"y is {table.y[t, o]:.6g}{_where(table, t)}, but was from {low:.6g} to {high:.6g} in training: that is "
+            f"taken as not measured{others}. Set it to NaN; or, where such values are real, fit with "
+            "target_bounds=None and target_transform=None."
+        )
+    return table._replace(y=Y, doubt=doubt)
+
+
+def _where(table, t):
+    """Name row t of a table in the user's order, by its stamp too."""
+    (part,) = (part for part in table.parts if part.rows.start <= t < part.rows.stop)
+    at = t if table.order is None else table.order[t]
+    stamp = None if part.stamps is None else part.stamps.values[t - part.rows.start]
+    return f" in row {at}" + ("" if stamp is None else f" ({show(part.stamps.clock, stamp)})")
+
+
+def doubtful_after(Y, ends, before):
+    """Tell which values of Y (N, O) of a series are doubted after training, (N, O) bool; and each ``Doubt`` after them.
+
+    ends : those of training.   before : (O,) ``Doubt``.
+    """
+    out, after = np.zeros(Y.shape, bool), list(before)
+    for o, (u, low, high) in enumerate(zip(Y.T, *ends)):
+        known = np.flatnonzero(np.isfinite(u))
+        if len(known) and high > low:
+            doubted, after[o] = _doubted_after(u[known], low, high, before[o])
+            out[known[doubted], o] = True
+    return out, tuple(after)
+
+
+def _doubted_after(u, low, high, before):
+    """Tell which of the values u (n,) are doubted, (n,) bool; and the ``Doubt`` after them."""
+    (last, run, seen, count), width, doubted = before, high - low, np.zeros(len(u), bool)
+    beside = (u < low - BESIDE * width) | (u > high + BESIDE * width)
+    jumps = np.abs(np.diff(u, prepend=last if np.isfinite(last) else (low + high) / 2)) > JUMP * width
+    for k in np.flatnonzero(beside).tolist() if (beside & jumps).any() else ():
+        if k and not doubted[k - 1]:
+            last, run = u[k - 1], 0
+        known = last if np.isfinite(last) else min(max(u[k], low), high)
+        far = abs(u[k] - known) > JUMP * width and low - FAR * width <= known <= high + FAR * width
+        few = run < MOST_IN_A_ROW and count < MOST_IN_A_ROW + MOST * (seen + k)
+        doubted[k] = far and few
+        last, run, count = (last, run + 1, count + 1) if doubted[k] else (u[k], 0, count)
+    last, run = (last, run) if doubted[-1] else (u[-1], 0)
+    return doubted, Doubt(float(last), run, seen + len(u), count)

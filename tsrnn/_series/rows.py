@@ -13,6 +13,7 @@ Several series come as
 import re
 from collections.abc import Iterator
 from numbers import Number
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +46,7 @@ class Table(NamedTuple):
 
     order : (N,), which of the user's rows each is, or None.   names : of keys.
     form : "table", whose rows name their series; "list" or "cube", whose series have but a place.
+    doubt : {key: (O,) ``Doubt``} at the end of series of which y may be doubted.
     """
 
     X: Any
@@ -54,6 +56,7 @@ class Table(NamedTuple):
     order: np.ndarray | None
     form: str
     names: list
+    doubt: dict = MappingProxyType({})
 
     def of(self, X, y, weight):
         """Replace X, y and weight by checked arrays, a row each."""

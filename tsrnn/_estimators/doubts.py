@@ -1,0 +1,32 @@
+"""Which y an estimator does not believe, while it learns and later."""
+
+import numpy as np
+
+from .._series.doubt import believed_after, ends_of, last_believed
+from .._series.lags import is_auto
+
+
+def doubts(estimator, form):
+    """Return whether an estimator may doubt values of y."""
+    return form.classes is None and is_auto(getattr(estimator, "target_bounds", "auto"))
+
+
+def with_range(units, places, table):
+    """Return units and places after training that later y is compared with, unless each series has its own scale."""
+    if units.own is not None:
+        return units, places
+    ends = {part.key: last_believed(table.y[part.rows]) for part in table.parts}
+    places = {key: place._replace(doubt=ends[key]) for key, place in places.items()}
+    return units._replace(range=ends_of(table.y)), places
+
+
+def believed_later(estimator, fitted, table):
+    """Return a table of rows after training without the y that is doubted."""
+    units = fitted.units
+    if units.range is None or not fitted.trained.dynamics.sees_y:
+        return table
+    impossible = np.zeros(table.y.shape, bool)
+    if is_auto(estimator.target_transform):
+        impossible = np.isinf(units.target.ends(table.y))
+    before = {key: place.doubt for key, place in fitted.series.items()}
+    return believed_after(table, units.range, before, impossible)
