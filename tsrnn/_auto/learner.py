@@ -65,6 +65,7 @@ class RaceLearner(Learner):
     stamps: Stamps | None = None
 
     sees_y = True
+    on_grid = True
     whole_scale = False
 
     def of(self, table):

@@ -30,7 +30,6 @@ from .._series.checks import (
 )
 from .._series.choices import Lags
 from .._series.doubt import believed
-from .._series.grid import on_grid
 from .._series.lags import is_auto
 from .._series.rows import gather, in_order_of, one_a_series
 from .._series.units import (
@@ -48,10 +47,10 @@ from .compared import TrainingRows, warn_if_told
 from .doubts import believed_later, doubts, with_range
 from .fitted import Fitted
 from .following import (
-    SHORT_GAP,
     walk,
     warn_if_astray,
 )
+from .gaps import learns_over_gaps, over_gaps, over_later_gaps
 from .held_back import hold_series
 from .input_checks import as_wide_as, check_inputs, learn_categories
 from .intervals.errors import Maker
@@ -91,7 +90,6 @@ from .starting import cut_and_warn, explained, resume
 
 MISSING = ("error", "hold", "mean", "mask")
 FIRST = 50  # rows of a new series, by which its scale is known
-MOST_LOST = 0.3  # rows missing in short gaps, for each that there is, that are taken for a y not measured
 
 
 class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, BaseEstimator):
@@ -160,8 +158,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
     def _fit_rows(self, learner, X, y, sample_weight, groups, names):
         """Learn from rows that have a y each.   names : of the columns of an earlier fit, or None."""
         form, table = self._check_fit(X, y, sample_weight, groups)
-        if learner.sees_y and form.classes is None:
-            table = on_grid(table, SHORT_GAP, MOST_LOST, None if self.missing == "error" else np.nan)
+        if learns_over_gaps(learner, form):
+            table = over_gaps(table, self.missing)
         pieces = [shifted(s.rows, part.rows.start) for part in table.parts for s in own_stretches(part)]
         goal = self._goal(table, pieces, form)
         learner, lags = self._with_lags(
@@ -427,6 +425,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         _, table = self._check_fit(X, y, sample_weight, groups, fitted)
         fitted = self._with_new_scales(fitted, table)
         fitted = take_back(fitted, table)
+        if learns_over_gaps(learner, fitted.form):
+            table = over_later_gaps(fitted, table, self.missing)
         learner = in_scale(self._for_y(learner, fitted.form, table), fitted.units)
         units, trained, places = fitted.units, fitted.trained, dict(fitted.series)
         U, later = units.levels(table), Later(fitted.errors)

@@ -186,6 +186,7 @@ class Learner:
     weighs_linear = False  # whether a net is to be weighed against a linear model of lags
     whole_scale = True  # whether scaled values must stay within what training can hold
     stands_in = False  # whether its output stands for y that was not measured in training, too, as history
+    on_grid = False  # whether the rows it gets are on their regular grid already
     codes_labels = False  # whether labels as history are embedded, and so given as codes
 
     def held_of_whole(self, n):

@@ -1,5 +1,7 @@
 """Rows on the regular grid of their stamps: where some are missing, rows without y stand in."""
 
+from types import MappingProxyType
+
 import numpy as np
 
 from . import timeline as timelines
@@ -7,17 +9,20 @@ from .rows import Part
 from .stamps import Stamps
 
 
-def on_grid(table, longest, most=np.inf, X_lost=None):
+def on_grid(table, longest, most=np.inf, X_lost=None, before=MappingProxyType({})):
     """Fill gaps of up to ``longest`` rows of a ``Table`` of X (N, F), y (N, O), weight (N,), by rows of weight 0.
 
     most : rows that are filled in, for each that there is; none of a series that lacks more.   X_lost : what X is in
-    them; None: as in the row before.
+    them; None: as in the row before.   before : {key: stamps (n,) of rows that are missing before, and their X (F,)}.
     """
     grids = [_places(part, longest, most) for part in table.parts]
-    if all(at[-1] == len(at) - 1 for at, _ in grids):
+    if not before and all(at[-1] == len(at) - 1 for at, _ in grids):
         return table
     parts, columns, end = [], [], 0
     for part, (at, stamps) in zip(table.parts, grids):
+        if part.key in before:
+            earlier, X_before = before[part.key]
+            at, stamps = at + len(earlier), Stamps(np.concatenate([earlier, stamps.values]), stamps.clock)
         n = at[-1] + 1
         lost = np.ones(n, bool)
         lost[at] = False
@@ -26,6 +31,8 @@ def on_grid(table, longest, most=np.inf, X_lost=None):
         Y[lost], weight[lost] = np.nan, 0.0
         if X_lost is not None:
             X[lost] = X_lost
+        if at[0]:
+            X[: at[0]] = X_before
         columns.append((X, Y, weight))
         parts.append(Part(part.key, slice(end, end + n), stamps, part.name))
         end += n
