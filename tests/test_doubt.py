@@ -208,3 +208,21 @@ def test_what_a_transform_cannot_take_is_missing_if_it_was_found():
         found.update(None, np.where(np.arange(10) == 3, -1.0, y[250:260]))
     with pytest.raises(ValueError, match="target_transform: Log"):
         ARXRegressor(target_transform="log").fit(None, y[:250]).update(None, np.zeros(3))
+
+
+def test_rows_of_weight_0_and_experiments_are_believed():
+    weight, x = np.ones(SPLIT), pd.DataFrame(index=Y.index)
+    weight[SPIKES] = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("error", "y is")
+        ARXRegressor(output_lags=2, target_transform=None).fit(x[:SPLIT], spiked(20.0), weight)
+    later, inputs = Y[SPLIT:].to_numpy() * 10, NOISE[:, None]
+    driven = ARXRegressor(1, 2, target_transform=None).fit(inputs[:SPLIT], Y[:SPLIT].to_numpy())
+    with warnings.catch_warnings():  # another experiment, and its inputs decide
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("error", "y is")
+        driven.partial_fit(inputs[SPLIT:], later)
+    u = RNG.normal(size=100)
+    u[-1] = 50
+    assert doubted(u) == [99]

@@ -4,6 +4,7 @@ import numpy as np
 
 from .._series.doubt import believed_after, ends_of, last_believed
 from .._series.lags import is_auto
+from .._series.timeline import tells
 
 
 def doubts(estimator, form):
@@ -28,5 +29,9 @@ def believed_later(estimator, fitted, table):
     impossible = np.zeros(table.y.shape, bool)
     if is_auto(estimator.target_transform):
         impossible = np.isinf(units.target.ends(table.y))
-    before = {key: place.doubt for key, place in fitted.series.items()}
+    places, alone = fitted.series, estimator.n_features_in_ == 0
+    going_on = [
+        part.key for part in table.parts if alone or tells(part.stamps)
+    ]  # of experiments, inputs decide
+    before = {key: places[key].doubt for key in going_on if key in places}
     return believed_after(table, units.range, before, impossible)

@@ -42,8 +42,11 @@ MOST_IN_A_ROW = 2  # rows doubted after training
 
 
 def believed(table):
-    """Return a ``Table`` without the y (N, O) of some series that is doubted, which is NaN, and say so."""
-    Y, parts = table.y, table.parts
+    """Return a ``Table`` without the y (N, O) of some series that is doubted, which is NaN, and say so.
+
+    Rows of weight 0 are no evidence, and stay.
+    """
+    Y, parts = np.where(table.weight[:, None] > 0, table.y, np.nan), table.parts
     doubted = doubtful(Y, table.X, parts)
     if not doubted.any():
         return table
@@ -56,7 +59,7 @@ def believed(table):
         f"the furthest other value: that is taken as not measured{others}. Set it to NaN; or give target_bounds=None "
         "where such values are real."
     )
-    return table._replace(y=np.where(doubted, np.nan, Y))
+    return table._replace(y=np.where(doubted, np.nan, table.y))
 
 
 def _away(Y, place):
@@ -132,7 +135,7 @@ def _gap(d, least):
 
 def _distance(u, at):
     """Measure how far values of u (n,), in places ``at`` (m,), lie from the medians before and after them, (m,)."""
-    padded = np.concatenate([np.full(AROUND, u[0]), u, np.full(AROUND, u[-1])])
+    padded = np.pad(u, AROUND, mode="reflect")
     steps = np.arange(AROUND)
     before = np.median(padded[at[:, None] + steps], axis=1)
     after = np.median(padded[at[:, None] + AROUND + 1 + steps], axis=1)
