@@ -21,38 +21,39 @@ class SeriesParameters(Declared):
     ----------
     scale : {"auto", "standard", "minmax", "robust", "series", None}, default="auto"
         How X and y are scaled inside, learnt from the training rows. "series": y of each series by its own mean and
-        standard deviation, after ``target_transform`` (that of changes, where those are learnt), so that one regressor
-        serves series whose sizes differ by powers of ten; X as in "standard". A new series has the scale of the history
-        in ``start``, or of its first 50 rows with a measured y; one of which nothing is known the median of all.
-        "auto": "series" for a regressor that sees past y of several series, a tenth of which varies ten times as much
-        as another tenth or, without X, whose levels lie apart by more than three times what a series varies;
-        "standard" otherwise, for labels, and where ``target_bounds`` or a loss of counts is given.
+        standard deviation, after ``target_transform`` (of the changes, where those are learnt), so that one regressor
+        can serve series whose sizes differ by powers of ten; X as in "standard". A new series is scaled by the history
+        in ``start``, or by its first 50 rows with a measured y; if nothing is known of it, by the median of all scales.
+        "auto": "series" for a regressor that sees past y of several series, if a tenth of them varies ten times as much
+        as another tenth or, without X, if their levels differ by more than three times what one series varies;
+        "standard" otherwise, for labels, and where ``target_bounds`` or a loss for counts is given.
     start : {"auto", "end", "cold", "zeros", "estimate"} or tuple (X_hist, y_hist), default="auto"
-        Where ``predict`` starts. "end": after the last row seen. "cold": from the mean of training, rows and states.
-        "zeros": from zeros. A tuple: after following that history. "auto" asks the index of X: rows that go on from
-        those seen start from the end, also over a short gap, with a warning; the training rows themselves from their
-        own start; others cold. Without an index, from the end. "estimate": from the lags and states that best explain
-        the first 100 measured y, of rows that have a y, as in ``score(X, y)`` and ``predict_ahead(X, y)``: for a second
-        experiment, above all on a slow system. ``("estimate", 30)``: the first 30. ``("estimate", y_first)``: those,
-        for ``predict(X)``, a free run. ``(X_hist, y_hist, "estimate")``: a history that begins so.
+        Where ``predict`` starts. "end": after the last row seen. "cold": from the mean rows and states of training.
+        "zeros": from zeros. A tuple: after running through that history. "auto" decides by the index of X: rows that
+        follow those seen continue from the end, over a short gap too, with a warning; the training rows start where
+        training started; other rows start cold. Without an index, rows continue from the end. "estimate": from the lags
+        and states that best explain the first 100 measured y, where y is given, as in ``score(X, y)`` and
+        ``predict_ahead(X, y)``: for a second experiment, above all on a slow system. ``("estimate", 30)``: the first
+        30. ``("estimate", y_first)``: these values, for ``predict(X)``, a free run. ``(X_hist, y_hist, "estimate")``: a
+        history that begins in this way.
     random_state : int, RandomState or None, default=None
         For sample paths of ``forecast``; the fit draws nothing.
     missing : {"error", "hold", "mean", "mask"}, default="error"
-        What replaces NaN in X: an error; the last value known; the mean of training; the last value, with an input
-        beside each that tells whether it was missing.
+        What happens to NaN in X: an error; the last known value takes its place; the mean of training does; the last
+        known value does, and an extra input for each column flags it.
     series : str, optional
-        The column of X that tells several series apart.
+        The column of X that identifies the series of each row.
 
     Attributes
     ----------
     x_scaler_, y_scaler_ : tuple (center, scale) of ndarrays
-        z = (v - center) / scale takes the user's units to the model's. The scale of an input that was constant in
-        training is inf: it is ignored.
+        z = (v - center) / scale takes the user's units to the model's. An input that was constant in training has the
+        scale inf, so it is ignored.
     series_ : dict
-        Where each series stands, by its key (None where there is one): what goes on from its last row seen, its stamps.
-        ``state_`` and ``timeline_`` are those of the one series.
+        Where each series stands, by its key (None for a single series): what continues from its last row seen, and its
+        stamps. ``state_`` and ``timeline_`` are those of a single series.
     timeline_ : tuple or None
-        First and last stamp of the rows seen and how they are spaced, where their index tells.
+        First and last stamp of the rows seen and their spacing, where the index tells.
     n_features_in_, n_outputs_ : int
         Columns of X and y.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -78,22 +79,22 @@ class RegressorParameters(Declared):
     Parameters
     ----------
     target_transform : "auto", None, word, object or list of those, default="auto"
-        What the model learns of y, and turns back in every forecast: "log", "log1p", "sqrt", "difference", or objects
-        of :mod:`tsrnn.preprocessing` such as ``[Log(offset=1), Difference(24)]``, pointwise ones first. A forecast
-        through "log" is that of the median. "auto": a logarithm or root where y varies as its level does (by Guerrero's
-        method), differences of one row or of a season, as far as forecasts of a linear model gain by them; in doubt, as
-        a short series leaves it, those of one row, unless y clearly comes back to its level. A season of the calendar
-        that was seen only once is repeated, by differences over it, where that errs less. Where y drifts, and the
-        answers of this model cannot leave the range of training, as those of recurrent nets, always differences. None
+        A transform of y that the model learns instead, undone in every forecast: "log", "log1p", "sqrt", "difference",
+        or objects of :mod:`tsrnn.preprocessing` such as ``[Log(offset=1), Difference(24)]``, pointwise ones first. With
+        "log", forecasts are medians. "auto": a logarithm or root where y varies as its level does (by Guerrero's
+        method), and differences of one row or of a season where they improve forecasts of a linear model; in doubt, as
+        with a short series, differences of one row, unless y clearly returns to its level. A calendar season that was
+        seen only once is repeated, by differences over it, where that errs less. Where y drifts and the outputs of the
+        model cannot leave the range of training, as with recurrent nets, differences are always taken. None
         where the model sees X, or does not see y. Over 37 series, most of them short, the errors of free runs fell by
         4 % (ARX), 11 (GRU), 18 (NARX) and 22 (ESN), the largest from 6.2 to 2.0 times those of naive forecasts.
     target_bounds : "auto", None or tuple (low, high), default="auto"
-        What no forecast leaves, and nothing that is fed back: each None, a number, one number an output, or the name of
-        a column of X (``"x0"`` ... for arrays), for bounds that change with time: capacity, or a clear sky that is 0 at
-        night. Training does not know them. "auto": none below 0 where y is an amount, such as power, rain or sales, as
-        is told by no value below 0 and one of twenty at 0; none where each series has its own scale. With
-        "auto" single values of y far beyond all others are not believed: by ``fit``, which says so, nor later, unless
-        three in a row, or more than 2 %, are.
+        Bounds that no forecast leaves, nor anything that is fed back: each None, a number, one number per output, or
+        the name of a column of X (``"x0"`` ... for arrays), for bounds that change with time, such as capacity, or
+        clear-sky power, which is 0 at night. Training ignores them. "auto": at least 0 where y is an amount, such as
+        power, rain or sales, that is, never below 0 and exactly 0 in one row of twenty or more; none where each series
+        has its own scale. With "auto", single values of y far beyond all others are also disregarded: by ``fit``, which
+        says so, and in later rows, unless they are three in a row or more than 2 %.
 
     Attributes
     ----------
@@ -114,11 +115,11 @@ class ClassifierParameters(Declared):
     Parameters
     ----------
     class_weight : dict, "balanced" or None, default=None
-        What a row of each class counts, {label: weight}. "balanced": so much that all classes count the same.
+        The weight of each class, {label: weight}. "balanced": such that all classes count the same in total.
     delay : int, default=0
-        Rows that the net may look ahead: the label of a row is given so many rows later, when the net has seen them.
-        ``predict`` gives each row its own label; for the last rows of X, after which there is nothing to see, the last
-        inputs are repeated. For a model that does not see labels.
+        Rows that the net may look ahead: the label of a row is given that many rows later, when the net has seen them.
+        ``predict`` still gives each row its own label; after the last rows of X the last inputs are repeated. Only for
+        a model that does not see labels.
 
     Attributes
     ----------
@@ -137,12 +138,13 @@ class SymbolParameters(Declared):
     Parameters
     ----------
     categorical_features : sequence of int or str, or of bool, default=()
-        Columns of X that hold categories though their values are numbers, by place, name or mask. Strings and pandas'
-        ``category`` (polars' and Arrow's too) are categories anyway. Each gets a learnt vector, a row of a table, the
-        same at all lags [1]_. A category that training did not have is an error or, unless ``missing="error"``, the row
-        of what is unknown: the mean of the others, or learnt where training had missing ones.
+        Columns of X that hold categories although their values are numbers, by position, name or mask. Strings and
+        pandas' ``category`` (polars' and Arrow's too) are categories anyway. Each category gets a learnt vector, a row
+        of a table, which is the same at all lags [1]_. A category that training did not have is an error or, unless
+        ``missing="error"``, gets the vector for unknown values: the mean of the others, or a learnt one where training
+        had missing values.
     embedding_size : int or None, default=None
-        Numbers in the vector of a category, and of a label of three classes or more as history (``output_lags``). None:
+        Length of the vector of a category, and of past labels (``output_lags``) of three classes or more. None:
         1.6 C^0.56 for C categories.
 
     References
@@ -171,30 +173,30 @@ class TrainedParameters(Declared):
         Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled units), or half
         of that to another loss.
     max_iter : int or None, default=None
-        Most epochs, or iterations of a solver that takes all rows at once. Training that meets the limit before it
-        has converged gives a ``ConvergenceWarning``. None: 300.
+        Most epochs, or iterations of a solver that takes all rows at once. If training reaches the limit before it
+        has converged, there is a ``ConvergenceWarning``. None: 300.
     tol : float, default=1e-4
         Training, or a stage of it, ends when ``n_iter_no_change`` iterations (epochs, for a stochastic solver) in a row
-        did not lower the loss by this share.
+        have not lowered the loss by this share.
     early_stopping : bool, default=True
         Hold back the last rows, watch the loss on them, stop when it rises and keep the best weights.
     validation_fraction : float, default=0.15
-        Share of the rows, the last ones, that are held back.
+        Share of the rows, the last ones, that is held back.
     n_iter_no_change : int, default=40
         See ``tol``.
     n_restarts : int, default=1
-        Train from as many random starts.
+        Train from this many random starts.
     ensemble : {"best", "mean"}, default="best"
-        What becomes of them: the one with the least validation loss (training loss, where no rows are held back); or
-        one net as wide as all of them, whose output is the mean of theirs (that of scores, of a classifier), and whose
+        What is kept of them: the net with the least validation loss (training loss, where no rows are held back), or
+        one net as wide as all of them, whose output is the mean of theirs (of their scores, for a classifier) and whose
         curves are those of the first. It forecasts, learns more and is saved as one net. With ``early_stopping``
         all but the first have a third of the patience: a mean of five delay nets costs about three fits, not five.
     warm_start : bool, default=False
-        ``fit`` continues from the current weights, with the same columns of X and y; a net of other settings starts
+        ``fit`` continues from the current weights, with the same columns of X and y; a net with other settings starts
         anew.
     verbose : int, default=0
-        1 shows a progress bar (with tqdm installed, else a line every few seconds) and leaves a line behind: what was
-        done and why it stopped; 2 a line an iteration or epoch.
+        1 shows a progress bar (if tqdm is installed, else a line every few seconds) and then one line that says what
+        was done and why it stopped; 2 prints a line per iteration or epoch.
 
     Attributes
     ----------

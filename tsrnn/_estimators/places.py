@@ -169,33 +169,36 @@ def start_of(fitted, part, X, start, form):
     """Return the ``Start`` of rows X of a series, by a word."""
     dynamics, units = fitted.trained.dynamics, fitted.units
     place, stamps = fitted.series.get(part.key), part.stamps
-    nothing, timeline = np.empty((0, units.n_outputs)), None if place is None else place.timeline
-    again = seen_again(timeline, stamps, dynamics.gap) if dynamics.gap else 0
+    timeline = None if place is None else place.timeline
+
+    def begin_at(past, timeline=timeline, missing=0, levels=None):
+        return Start(past, timeline, missing, np.empty((0, units.n_outputs)) if levels is None else levels)
+
     if start == "zeros":
-        return Start(zero_past(dynamics, units, part.key), timeline, 0, nothing)
+        return begin_at(zero_past(dynamics, units, part.key))
     if start == "cold" or not dynamics.goes_on:
-        return Start(_cold(fitted, part.key, form), timeline, 0, nothing)
+        return begin_at(_cold(fitted, part.key, form))
     if is_unidentified(start, form, stamps):
-        return Start(first_past(dynamics, units), None, 0, nothing)  # sequences of unknown identity
+        return begin_at(first_past(dynamics, units), None)  # sequences of unknown identity
     place = place_of(fitted, part.key)
     if place is None:
-        return Start(_cold(fitted, part.key, form), None, 0, nothing)
+        return begin_at(_cold(fitted, part.key, form))
     if not timelines.can_place(timeline, stamps):
-        return Start(place.past, timeline, 0, nothing)
+        return begin_at(place.past)
     timelines.check_grid(timeline, stamps, part.name)
     first = _first(timeline, stamps)
     if start == "end":
-        return Start(place.past, timeline, 0, nothing)
+        return begin_at(place.past)
     if first > timeline.last:
-        return Start(place.past, timeline, timelines.missing_between(timeline, first), nothing)
+        return begin_at(place.past, missing=timelines.missing_between(timeline, first))
     head_X, head_U = place.head
     n = min(len(X), len(head_X))
     if first == timeline.first and np.array_equal(X[:n], head_X[:n], equal_nan=True):
-        begins = unknown_past(units, dynamics.again(place.past.memory))
-        return Start(begins, timeline, 0, head_U)
+        return begin_at(unknown_past(units, dynamics.again(place.past.memory)), levels=head_U)
+    again = seen_again(timeline, stamps, dynamics.gap) if dynamics.gap else 0
     if again:  # y of the last rows has arrived since
-        return Start(earlier(dynamics, place, stamps, again).past, timeline, 0, nothing)
-    return Start(_cold(fitted, part.key, form), timeline, 0, nothing)
+        return begin_at(earlier(dynamics, place, stamps, again).past)
+    return begin_at(_cold(fitted, part.key, form))
 
 
 def _cold(fitted, key, form):

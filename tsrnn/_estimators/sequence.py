@@ -21,6 +21,7 @@ from .._documented import Documented
 from .._memory_limit import check_parameters
 from .._series.checks import (
     about,
+    check_learnable,
     check_lengths,
     check_measured,
     check_start,
@@ -108,28 +109,28 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
 
     @all_or_nothing
     def fit(self, X, y=None, sample_weight=None, groups=None):
-        """Learn from one series or several: from the start or, with ``warm_start``, from the weights it has.
+        """Learn from one series or several: from scratch or, with ``warm_start``, from the current weights.
 
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_timesteps, n_features), or None
-            Inputs; rows are time. For a model of y alone None, or a DataFrame without columns, or (what searches take)
-            an array without columns, ``np.empty((n_timesteps, 0))``, of 13 rows or more. Where stamps
-            are missing in the index of X (or of y) the series is cut: no lag reaches over a gap; but of models that
-            see y up to ten missing rows are rows without y (and with the X before), if they are not too many.
+            Inputs; rows are time. For a model of y alone None, a DataFrame without columns or, as searches need, an
+            array without columns, ``np.empty((n_timesteps, 0))``, of 13 rows or more. Where stamps are missing in the
+            index of X (or of y) the series is cut, and no lag reaches over the gap; but models that see y take up to
+            ten missing rows for rows without y (with the X before them), unless too many are missing.
             Several series: frames with a MultiIndex (series, time), ``groups``, the constructor's ``series``, a list
             of arrays or frames, or an array of shape (n_series, n_timesteps, n_features). Neither lags nor states
             reach from one series into another.
         y : array-like, Series or DataFrame of shape (n_timesteps,) or (n_timesteps, n_outputs)
-            Target, in the same container. NaN where it was not measured: those values are in no loss. Of
-            models that learn from windows, a linear autoregression stands in for them where many rows look back at one.
-            Single values that no other makes believable, such as spikes or -999, are taken as not measured, with a
-            warning, unless ``target_bounds`` are given, or None.
-            Or one value (or row of values) a series, (n_series,) or (n_series, n_outputs), for a model that has
-            ``pooling``: then it learns one answer to each whole series, and predicts that. They are in the order in
-            which the series first appear in X, unless those of a table are named by the index of y.
+            Target, in the same container. NaN where it was not measured: such values are in no loss. For models that
+            learn from windows, a linear autoregression fills them in as history where many rows look back at one.
+            Single values that no others make plausible, such as spikes or -999, are taken as not measured, with a
+            warning, unless ``target_bounds`` is given, or None.
+            Alternatively one value (or row of values) per series, (n_series,) or (n_series, n_outputs), for a model
+            with ``pooling``, which then learns and predicts one answer per series. They are in the order in which the
+            series first appear in X, unless the index of y names the series of a table.
         sample_weight : array-like of shape (n_timesteps,), optional
-            How often each row counts in the loss: 2 is the row twice, 0 a row that is only seen as history.
+            How often each row counts in the loss: 2 counts a row twice, 0 keeps it as history only.
         groups : array-like of shape (n_timesteps,), optional
             The series of each row, any hashable keys.
 
@@ -205,23 +206,9 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
 
     def _fit_whole(self, learner, X, y, sample_weight, groups, names):
         """Learn from series that have one y each.   names : of the columns of an earlier fit, or None."""
-        if getattr(self, "pooling", None) is None:
-            raise ValueError(
-                f"y has one value per series, but {type(self).__name__} needs one per row: give one y per row, or use "
-                "a model with pooling, such as GRURegressor, GRUClassifier or ESNClassifier."
-            )
+        self._check_pools()
         form, table = self._check_whole(X, y, sample_weight, groups)
-        if is_auto(getattr(self, "input_lags", None)):
-            if self._usual_lags is None:
-                raise ValueError(
-                    "input_lags='auto' works for one y per row, but y has one value per series: give an int."
-                )
-            learner = self._learner_of(Lags(self._usual_lags, ()))
-        learner = self._for_y(learner, form, table)
-        if learner.sees_y:
-            raise ValueError(
-                "y has one value per series, so there is no past y to see: give output_lags=0, or one y per row."
-            )
+        learner = self._learner_of_whole(learner, form, table)
         goal = self._goal(table, [slice(0, len(table.y))], form)
         if len(goal.target.coef):
             raise ValueError(
@@ -239,6 +226,29 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         check_learnt(trained)
         form = self._judged(form, trained, series)
         self.fitted_ = Fitted(units, trained, {}, form, None, rng, self._made_for(), lags_of(learner))
+
+    def _check_pools(self):
+        """Raise where the model gives no answer to a whole series."""
+        if getattr(self, "pooling", None) is None:
+            raise ValueError(
+                f"y has one value per series, but {type(self).__name__} needs one per row: give one y per row, or use "
+                "a model with pooling, such as GRURegressor, GRUClassifier or ESNClassifier."
+            )
+
+    def _learner_of_whole(self, learner, form, table):
+        """Return the learner of whole series, with the usual lags of X where these are open."""
+        if is_auto(getattr(self, "input_lags", None)):
+            if self._usual_lags is None:
+                raise ValueError(
+                    "input_lags='auto' works for one y per row, but y has one value per series: give an int."
+                )
+            learner = self._learner_of(Lags(self._usual_lags, ()))
+        learner = self._for_y(learner, form, table)
+        if learner.sees_y:
+            raise ValueError(
+                "y has one value per series, so there is no past y to see: give output_lags=0, or one y per row."
+            )
+        return learner
 
     def _check_whole(self, X, y, sample_weight, groups):
         """Check rows; returns the ``Form``, and a table of X (N, F), y (S, O), weights (S,): an entry a series."""
@@ -663,13 +673,7 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             warn_if_across(Y, table.parts[0].stamps)
         check_measured(Y, goes_on=fitted is not None)
         weight = check_weight(table.weight, X)
-        if not weight.sum() > 0:
-            raise ValueError("sample_weight is zero everywhere: give some row a positive weight.")
-        if not 1e-20 < weight.max() < 1e20:
-            raise ValueError(
-                f"sample_weight goes up to {weight.max():.3g}, beyond what single precision can sum: divide all "
-                "weights (and alpha) by that."
-            )
+        check_learnable(weight)
         form = form._replace(container=table.form, key_names=table.names, vocabulary=vocabulary)
         form, weight = self._weigh(form, Y, weight, fitted)
         if fitted is None and doubts(self, form):

@@ -107,7 +107,7 @@ class ARXRegressor(SequenceRegressor):
 
     y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l) [1]_, fitted one step ahead from measured y, exactly and in one
     pass. The linear model that a net has to beat. ``partial_fit`` gives what a fit to all rows would (with the scaling
-    and the lags of the first), unless more than three rows in ten look back at a y that was not measured.
+    and the lags of the first fit), unless more than three rows in ten look back at a y that was not measured.
 
     Parameters
     ----------
@@ -119,13 +119,13 @@ class ARXRegressor(SequenceRegressor):
         mean with a model of past y alone, which finds lags and differences of its own, and with y a season before, or
         the last one, where this errs hardly more. See ``lags_``.
     error_lags : int or sequence of int, default=0
-        An int M means the past errors of one step e(t - 1) ... e(t - M), e = y minus its forecast: ARMAX, by
-        extended least squares [3]_. For y that was measured with noise, whose coefficients plain ARX finds too small,
-        and for series that two or three such errors explain as well as twenty lags. Beyond the last known y they are 0.
+        An int M adds the past one-step errors e(t - 1) ... e(t - M), e = y minus its forecast: ARMAX, by extended least
+        squares [3]_. For a y measured with noise, whose coefficients plain ARX underestimates, and for series that two
+        or three such errors explain as well as twenty lags. Beyond the last known y they are 0.
     alpha : float or "auto", default="auto"
         Penalty: alpha times the squared weights is added to the sum of squared errors (in scaled units). 0 is least
-        squares, "auto" the one of most evidence [2]_, or so many times ten as much that the free run does not explode
-        where y does not.
+        squares; "auto" is the penalty with most evidence [2]_, or that times a power of ten, such that the free run
+        does not explode where y does not.
 
     Attributes
     ----------

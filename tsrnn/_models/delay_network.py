@@ -38,23 +38,23 @@ class DelayParameters(SymbolParameters, TrainedParameters):
         How the loss is minimised: a word, or an object with its own settings such as ``Adam(1e-2)``. "auto" is
         :class:`~tsrnn.LevenbergMarquardt` for a net small enough and :class:`~tsrnn.Adam` beyond; with another loss
         than the squared one, :class:`~tsrnn.LBFGS` for "huber" and Adam for those with kinks. A net without hidden
-        layers that learns squares in open loop is solved for exactly, and takes no iterations.
-        A TDNN of series with one number each takes L-BFGS; with one label each
-        ``Adam(0.01, clip_norm=1.0, schedule="cosine")``, for as many epochs as ``max_iter``.
+        layers and with the squared loss in open loop is solved for exactly, without iterations.
+        For series with one number each, a TDNN uses L-BFGS; for series with one label each,
+        ``Adam(0.01, clip_norm=1.0, schedule="cosine")`` for ``max_iter`` epochs.
     alpha : float, default=1e-4
         Weight decay: alpha times the squared weights is added to the sum of squared errors (in scaled
         units), or half of that to another loss. Only a start for a Bayesian LevenbergMarquardt.
     batch_size : int, default=200
-        Rows in a mini-batch of a stochastic solver. (A TDNN of series with one y each takes from 8 to 32 series: so
-        many that an epoch has four mini-batches, where it can.)
+        Rows in a mini-batch of a stochastic solver. (For series with one y each, a TDNN takes 8 to 32 series, such that
+        an epoch has four mini-batches where possible.)
     max_iter : int or None, default=None
-        Most iterations (epochs, for a stochastic solver), in all: training that goes on in closed loop has at most half
-        of them before. Training that meets the limit before it has converged gives a ``ConvergenceWarning``.
-        None: 100 for each stage of training.
+        Most iterations (epochs, for a stochastic solver), in all: if training continues in closed loop, at most half of
+        them are spent before that. If training reaches the limit before it has converged, there is a
+        ``ConvergenceWarning``. None: 100 for each stage of training.
     early_stopping : bool, default=True
-        Hold back the last rows, watch the loss on them, stop when it rises and keep the best weights. A TDNN of series
-        with one y each holds back some of them, and learns these in the end; of fewer than 1000 with a label none, for
-        each counts more.
+        Hold back the last rows, watch the loss on them, stop when it rises and keep the best weights. For series with
+        one y each, a TDNN holds back some of the series and learns them in the end; with fewer than 1000 labelled
+        series it holds back none, as each counts more in training.
     validation_fraction : float, default=0.15
         Share of the rows, the last ones, that are held back for early stopping or to choose among restarts.
     n_iter_no_change : int, default=10
@@ -72,11 +72,11 @@ class DelayParameters(SymbolParameters, TrainedParameters):
     state_ : tuple (X, Y, states)
         The memory after the last row seen: the rows of the lags, in scaled units; there are no states.
     lags_ : tuple (input_lags, output_lags) of tuples of int
-        All lags that are seen, those that were found where they are "auto". A linear model beside the net may have
-        more than the net: given to the constructor, these would be the net's, too.
+        All lags that are seen, including those found by "auto". A linear model beside the net may see more than the
+        net does: given to the constructor, all of these would be lags of the net, too.
     net_lags_ : tuple (input_lags, output_lags) of tuples of int
-        Those of the net: what the two parameters stand for. Given instead of "auto" they make the same net, and leave
-        a linear model beside it, if any, no lags of y but these.
+        The lags of the net: what the two parameters stand for. Given instead of "auto" they make the same net, and
+        limit the linear model beside it, if any, to these lags of y.
     lead_ : int
         Rows of history that a forecast needs.
     """

@@ -61,21 +61,22 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
         An int K means y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which a linear
         model forecasts held rows best, of a few and of seasons that the index suggests. See ``lags_``.
     error_lags : int or sequence of int, default=0
-        An int M means the past errors of one step e(t - 1) ... e(t - M), e = y minus its forecast, as inputs:
-        NARMAX [4]_, by extended least squares. For y with coloured or measurement noise, which
-        biases a net that only sees lags of y. In a free run they are 0.
+        An int M adds the past one-step errors e(t - 1) ... e(t - M), e = y minus its forecast, as inputs: NARMAX [4]_,
+        by extended least squares. For y with coloured or measurement noise, which biases a net that only sees lags of
+        y. In a free run they are 0.
     training : {"both", "open_loop", "closed_loop"}, default="both"
         "open_loop" fits one-step forecasts from measured y; "closed_loop" fits free runs of
-        ``sequence_length`` steps, each started from measured y; "both" goes from the first to the second, and on
-        to longer runs while, on the validation rows, long free runs are far worse than those trained.
+        ``sequence_length`` steps, each started from measured y; "both" does the first, then the second, then longer
+        runs as long as long free runs over the validation rows are far worse than those of the trained length.
     skip_connections : bool or "auto", default="auto"
         Whether the output layer also sees the lags directly: a linear ARX model plus a net. "auto": a net that sees
-        lags of y is trained without them, then blended with the linear model of its lags, in the shares that forecast
-        the held-back rows best, one step ahead and in free runs; the net gets less where its gain may be chance. Then
-        both learn the held-back rows too. With inputs, and "auto" lags of y, the net has few lags, from which it learns
-        best, and the linear model those of :class:`ARXRegressor`, in a mean with one of past y alone where inputs tell
-        little; ``lags_`` holds all. A Bayesian solver starts from a decay of 10 or more. There is no linear model where
-        no rows are held back, with a loss other than the squared one, with error_lags, or with categories in X.
+        lags of y is trained without such connections, then blended with the linear model of its lags, in the shares
+        that forecast the held-back rows best, one step ahead and in free runs; the net gets a smaller share where its
+        gain may be chance. Then both learn the held-back rows too. With inputs and "auto" lags of y the net has few
+        lags, from which it learns best, and the linear model has those of :class:`ARXRegressor`, averaged with a model
+        of past y alone where inputs tell little; ``lags_`` holds all of them. A Bayesian solver starts from a decay of
+        10 or more. There is no linear model if no rows are held back, with a loss other than the squared one, with
+        error_lags, or with categories in X.
     sequence_length : int, default=32
         Steps of a free run in closed-loop training; in "both" the first horizon, which then grows.
 

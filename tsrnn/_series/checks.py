@@ -294,6 +294,17 @@ def check_weight(weight, X):
         raise type(error)(f"{str(error).rstrip('.')}. Give one number >= 0 a row, not all 0.") from None
 
 
+def check_learnable(weight):
+    """Raise where no weight (N,) is positive, or single precision cannot add them up."""
+    if not weight.sum() > 0:
+        raise ValueError("sample_weight is zero everywhere: give some row a positive weight.")
+    if not 1e-20 < weight.max() < 1e20:
+        raise ValueError(
+            f"sample_weight goes up to {weight.max():.3g}, beyond what single precision can sum: divide all weights "
+            "(and alpha) by that."
+        )
+
+
 def _has_nullable(y):
     """Return whether a pandas object has a column of an extension type."""
     dtypes = y.dtypes if y.ndim == 2 else [y.dtype]

@@ -327,33 +327,37 @@ def resolve_target(target_transform):
     for step in steps:
         if step is None:
             continue
-        transform = TRANSFORMS.get(step) if isinstance(step, str) else step
-        differences = hasattr(transform, "polynomial")
-        if isinstance(transform, type) or not (
-            differences or (callable(transform) and hasattr(transform, "inverse"))
-        ):
-            raise ValueError(
-                f"target_transform={target_transform!r}: {step!r} is unknown: give 'auto', None, "
-                f"{', '.join(map(repr, TRANSFORMS))}, an object such as Log(offset=1.0), Power(0.5), Logit(0, 1) or "
-                "Difference(lag=24), or a list of all of these but 'auto': anything with the methods __call__(Y) and "
-                "inverse(U), or polynomial()."
-            )
-        if hasattr(transform, "check"):
-            transform.check()
-        if differences:
+        transform = _transform(step, target_transform)
+        kept_transform = clone(transform, safe=False)  # in the fitted model, whatever set_params does later
+        if hasattr(transform, "polynomial"):
             difference, factor = step, _factor(transform)
             polynomial = np.convolve(polynomial, factor)
             season = math.lcm(season, len(factor) - 1)
-            changes.append(clone(transform, safe=False))
+            changes.append(kept_transform)
         elif difference is not None:
             raise ValueError(
                 f"target_transform={target_transform!r}: {step!r} comes after {difference!r}, but a change may have "
                 f"any sign and size: put {step!r} first."
             )
         else:
-            # the fitted model keeps it, whatever set_params does later
-            pointwise.append(clone(transform, safe=False))
+            pointwise.append(kept_transform)
     return Target(tuple(pointwise), -polynomial[1:], season, tuple(changes))
+
+
+def _transform(step, target_transform):
+    """Return the transform that one step of ``target_transform`` stands for; raise if it is none."""
+    transform = TRANSFORMS.get(step) if isinstance(step, str) else step
+    known = hasattr(transform, "polynomial") or (callable(transform) and hasattr(transform, "inverse"))
+    if isinstance(transform, type) or not known:
+        raise ValueError(
+            f"target_transform={target_transform!r}: {step!r} is unknown: give 'auto', None, "
+            f"{', '.join(map(repr, TRANSFORMS))}, an object such as Log(offset=1.0), Power(0.5), Logit(0, 1) or "
+            "Difference(lag=24), or a list of all of these but 'auto': anything with the methods __call__(Y) and "
+            "inverse(U), or polynomial()."
+        )
+    if hasattr(transform, "check"):
+        transform.check()
+    return transform
 
 
 def _factor(difference):
