@@ -21,6 +21,7 @@ from tsrnn import (
     TDNNClassifier,
     TDNNRegressor,
 )
+from tsrnn._models.delay_learner import LEAST, SMOOTH
 from tsrnn._nets import delay, recurrent
 from tsrnn._nets.delay import DelayDynamics
 from tsrnn._nets.recurrent_dynamics import RecurrentDynamics
@@ -127,7 +128,9 @@ def recorded(kind, stages):
 
     class Recorded(kind):
         def minimize(self, objective, theta, monitor, rng):
+            monitor.decays = [objective.decay]
             super().minimize(objective, theta, monitor, rng)
+            monitor.decays.append(objective.decay)
             stages.append(monitor)
 
     return Recorded()
@@ -139,8 +142,44 @@ def test_all_but_the_first_delay_net_of_a_mean_have_less_patience():
     model = TDNNRegressor((3,), max_iter=60, n_iter_no_change=7, n_restarts=3, **settings).fit(X, Y + noise)
     first, *others = stages
     assert first.n_iter - first.best_iter == 7
-    assert [other.n_iter_no_change for other in others] == [3, 3]
+    assert [other.n_iter_no_change for other in others] == [2, 2]
     assert model.n_iter_ == first.n_iter
+
+
+@pytest.mark.parametrize("noise", [0.0, 3.0])
+def test_the_other_delay_nets_of_a_mean_begin_with_the_decay_of_the_first(noise):
+    """Stage by stage; but not with next to none, with which many weights first fit few rows."""
+    stages, y = [], np.tanh(X[:, 0]) + noise * np.random.default_rng(1).normal(size=len(X))
+    settings = {"solver": recorded(LevenbergMarquardt, stages), "random_state": 0, "ensemble": "mean"}
+    NARXRegressor((3,), input_lags=1, output_lags=1, max_iter=20, n_restarts=3, **settings).fit(X, y)
+    first, others = stages[:2], stages[2:]
+    for k, stage in enumerate(others):
+        (begin, _), (smooth, end) = stage.decays, first[k % 2].decays
+        assert set(smooth) == {0.0, SMOOTH}
+        assert np.array_equal(begin, np.maximum(end, LEAST * (smooth > 0)))
+        assert (begin.max() > LEAST) == (noise > 0)
+
+
+class StuckOnce(LBFGS):
+    """Leads its third training nowhere: a delay net's, or the second recurrent net's, which are trained twice."""
+
+    def minimize(self, objective, theta, monitor, rng):
+        self.calls = getattr(self, "calls", 0) + 1
+        if self.calls != 3:
+            super().minimize(objective, theta, monitor, rng)
+            return
+        monitor.best = np.inf
+        monitor(np.zeros_like(theta), 1.0)
+
+
+@pytest.mark.parametrize("kind", [TDNNRegressor, ElmanRegressor])
+def test_a_net_that_got_stuck_is_left_out_of_a_mean(kind):
+    y = np.tanh(X[:, 0]) + 0.3 * np.random.default_rng(1).normal(size=len(X))
+    settings = {"max_iter": 30, "random_state": 0, "skip_connections": False}
+    model = kind((3,), solver=StuckOnce(), n_restarts=3, ensemble="mean", **settings).fit(X, y)
+    two = kind((3,), solver=LBFGS(), n_restarts=2, ensemble="mean", **settings).fit(X, y)
+    assert model.theta_.size == two.theta_.size
+    assert model.score(X, y) > 0.7
 
 
 @pytest.mark.parametrize(("patience", "apart"), [(40, 8), (12, 2), (2, 1)])

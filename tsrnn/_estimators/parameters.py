@@ -189,8 +189,9 @@ class TrainedParameters(Declared):
     ensemble : {"best", "mean"}, default="best"
         What is kept of them: the net with the least validation loss (training loss, where no rows are held back), or
         one net as wide as all of them, whose output is the mean of theirs (of their scores, for a classifier) and whose
-        curves are those of the first. It forecasts, learns more and is saved as one net. With ``early_stopping``
-        all but the first have a third of the patience: a mean of five delay nets costs about three fits, not five.
+        curves are those of the first. It forecasts, learns more and is saved as one net. Nets whose squared error on
+        the validation rows is over four times the least got stuck, and are left out. With ``early_stopping`` all
+        delay nets but the first have a quarter of the patience: a mean of five costs two or three fits, not five.
     warm_start : bool, default=False
         ``fit`` continues from the current weights, with the same columns of X and y; a net with other settings starts
         anew.

@@ -46,6 +46,7 @@ from .._training.monitor import (
     chooses_solver,
     history,
     makes_one_of_all,
+    not_stuck,
     progress,
     warn_if_cut_short,
 )
@@ -59,21 +60,26 @@ from .whole_learner import Task, WholeLearner
 MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-Marquardt is too slow
 MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which a net with embeddings is trained by Adam
 EPOCHS = 100  # at most, by default
-HASTE = 3  # times less patience of all nets of a mean but the first
+HASTE = 4  # times less patience of all nets of a mean but the first
 TRUST = 1.0  # how firmly partial_fit holds on to what J'J says nothing of, as a share of what it says
 ROW_BY_ROW = 1, False  # (steps, closed) of a solver that sees one row after the other
 MEAN_LOSS = 0.5  # of the mean of y, in scaled units, with any loss
 SMOOTH = 10.0  # decay from which a Bayesian solver starts: from next to none, many weights first fit few noisy rows
+LEAST = 1.0  # decay from which the other nets of a mean start where the first ended with less
 
 
 class Attempt(NamedTuple):
-    """The result of training from one start; ``value`` is what attempts are compared by."""
+    """The result of training from one start; ``value`` is what attempts are compared by.
+
+    decays : that each stage, (steps, closed), ended with, (P,).
+    """
 
     theta: np.ndarray
     value: float
     monitors: list
     decay: np.ndarray
     moments: object  # what the solver goes on with later
+    decays: dict
 
 
 class Made(NamedTuple):
@@ -103,7 +109,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
 
     hidden : widths of the hidden layers.   layer_lags : lags of every later layer.   training : "open_loop",
     "closed_loop" or "both".   linear : ``Averaged`` lags of the linear model that it is weighed against, or None for
-    its own.
+    its own.   decays : that another net ended each stage with, {(steps, closed): (P,)}.
     """
 
     hidden: tuple
@@ -118,6 +124,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
     categories: dict = field(default_factory=dict, kw_only=True)
     codes_labels: bool = field(default=False, kw_only=True)
     linear: tuple | None = field(default=None, kw_only=True)
+    decays: dict = field(default_factory=dict, kw_only=True)
 
     remembers = False
 
@@ -204,8 +211,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         n_fitted, members = None, 1 if before is None else before.carry.members
         starts = [before] + [None] * (self.p.n_restarts - 1)
         if makes_one_of_all(self.p):
-            net, best, n_fitted = self._mean(net, series, stages, rng, starts, judge)
-            members = len(starts)
+            net, best, n_fitted, members = self._mean(net, series, stages, rng, starts, judge)
         else:
             best = self._best(net, series, stages, rng, starts, judge)
         made, judged = Made(net, best.theta, best.decay), None
@@ -218,10 +224,16 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         return Trained(dynamics, carry=carry, judged=judged, n_fitted=n_fitted, **history(best.monitors))
 
     def _mean(self, net, series, stages, rng, starts, judge):
-        """Make one net of all starts; returns its plan, it as an ``Attempt``, and how many parameters one has."""
-        best = self._best(net, series, stages, rng, starts[:1], judge)
-        more = [self._hasty()._best(net, series, stages, rng, [None], judge) for _ in starts[1:]]
-        return *self._abreast(net, series, [best, *more], best), best.theta.size
+        """Make one net of all starts that got anywhere.
+
+        Returns its plan, it as an ``Attempt``, how many parameters one has, and how many there are.
+        """
+        first = self._best(net, series, stages, rng, starts[:1], judge)
+        hasty = self._hasty(first.decays)
+        nets = [first, *(hasty._best(net, series, stages, rng, [None], judge) for _ in starts[1:])]
+        if judge is not None and self.is_squared:
+            nets = not_stuck(nets)
+        return *self._abreast(net, series, nets, nets[0]), first.theta.size, len(nets)
 
     def _information_for_more(self, made, series):
         """Return what ``learn_more`` goes on from, J'J + decay of all rows, where the solver is of squares; or None."""
@@ -319,16 +331,17 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         loss = self._loss(net, none_held(held), open_loop(net), 0.0)
         return assimilate(loss, theta, self._information(made, series))[0] if loss.n else theta
 
-    def _hasty(self):
+    def _hasty(self, decays):
         """Return the learner of all nets of a mean but the first, with less patience, on which most iterations go.
 
-        (To stop them all where the first was best costs less still, but where the first got stuck early, the error of
-        the mean doubles.)
+        They begin with the decays that the first ended with, and so nearer to where they end.  (To stop them all where
+        the first was best costs less still, but where the first got stuck early, the error of the mean doubles.)
         """
         p = self.p
         if not p.early_stopping:
-            return self
-        return replace(self, p=with_parameters(p, n_iter_no_change=-(-p.n_iter_no_change // HASTE)))
+            return replace(self, decays=decays)
+        p = with_parameters(p, n_iter_no_change=-(-p.n_iter_no_change // HASTE))
+        return replace(self, p=p, decays=decays)
 
     def _best(self, net, series, stages, rng, starts, judge):
         """Return the best attempt from some starts and, should it run away, from another one in closed loop alone."""
@@ -378,7 +391,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         """Train stage after stage, from ``old``, a ``Trained``, or from new parameters."""
         fresh = old is None
         theta, moments = (net.initial(rng), None) if fresh else (old.dynamics.theta, old.carry.moments)
-        monitors, kinds = [], []
+        monitors, kinds, decays = [], [], {}
         for kind in stages:
             if len(kinds) > 1 and not self._runs_worse_and_worse(net, series, theta, kinds[-1]):
                 break
@@ -388,10 +401,10 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
             kinds.append(kind)
             monitor, decay, moments_after = self._train(net, series, kinds, theta, rng, fresh, moments, limit)
             monitors.append(monitor)
-            theta, fresh, moments = monitor.best_theta, False, None
+            theta, fresh, moments, decays[kind] = monitor.best_theta, False, None, decay
         warn_if_cut_short(self.p.max_iter, *monitors)
         value = monitors[-1].best if judge is None else judge(theta)
-        return Attempt(theta, value, monitors, decay, moments_after)
+        return Attempt(theta, value, monitors, decay, moments_after, decays)
 
     def _iterations_left(self, monitors, n_stages):
         """Return the most iterations of the next stage of training, after those of some ``monitors``."""
@@ -415,6 +428,8 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         loss = self._loss(net, series, kinds[-1], alpha, dtype)
         if loss.n == 0:
             raise no_row_counts(net.lead, net.n_outputs)
+        if starts_smooth and kinds[-1] in self.decays:
+            loss.decay = np.maximum(self.decays[kinds[-1]], LEAST * (loss.groups > 0))
         # Begin with the best readout of the random features, but not where gradients of single rows follow: its large
         # weights, which cancel each other, make these steep in some directions and leave nothing of the others.
         if fresh and not closed and not self.learns_rows():

