@@ -226,3 +226,17 @@ def test_rows_of_weight_0_and_experiments_are_believed():
     u = RNG.normal(size=100)
     u[-1] = 50
     assert doubted(u) == [99]
+
+
+def test_nines_are_codes_in_any_number():
+    u = np.where(np.arange(600) % 7 < 2, -999.0, NOISE[:600])
+    assert doubted(u) == np.flatnonzero(u == -999).tolist()
+    amounts = np.where(np.arange(600) < 20, -99.0, 2000 + 300 * NOISE[:600])
+    assert doubted(np.abs(amounts)) == []  # 99 may be
+    assert doubted(np.maximum(amounts, -99)) == list(range(20))
+    assert doubted(np.where(np.arange(600) < 20, -98.0, amounts)) == []
+    model = ARXRegressor().fit(None, Y[:SPLIT])
+    outage = Y[SPLIT:].where(np.arange(300) > 20, -999.0)
+    with pytest.warns(UserWarning, match="y is -999 in row 0 .*, and so are 20 more such rows"):
+        out = model.trajectories(None, outage, H).forecast
+    assert np.array_equal(out, model.trajectories(None, outage.where(outage > 0), H).forecast)

@@ -13,6 +13,9 @@ and that stand alone: a value is further than d_(k+1) from the medians of the fi
 that come at regular intervals, or with inputs as rare as they are, can be forecast and are kept; of counts and others
 with few values, too, all are believed.
 
+Nines such as -999 stand for no value, wherever they are, up to half of the rows, if they lie beyond the others by their
+range, or are below 0 where no other is.
+
 Of rows after training, of which no later ones are known, a value is doubted that lies outside the range of training by
 a quarter of its width, and from the last value that was believed by 5/4 of it; but never a third in a row, which is a
 new level, and none once y has left the range by its width.
@@ -37,6 +40,9 @@ TAIL = 0.05  # of the values, that tell the index
 AROUND = 5  # rows before and after
 ALIKE, NEAR = 0.5, 0.05  # share of intervals that are equal, and how nearly, of values that come regularly
 RARE = 3.5  # standard errors, by which inputs of doubted rows lie apart from the others
+NINES = [9.0 * (10**k // 9) + tail for k in range(2, 8) for tail in (0, 0.9, 0.99)]
+CODES = np.array([*(c for c in NINES if c > 100), *(-c for c in NINES)])
+MOST_CODED = 0.5  # of the rows
 BESIDE, JUMP, FAR = 0.25, 1.25, 1.0  # widths of the range of training
 MOST_IN_A_ROW = 2  # rows doubted after training
 
@@ -52,12 +58,11 @@ def believed(table):
         return table
     t, o = max(zip(*np.nonzero(doubted)), key=partial(_away, Y))
     (rows,) = (part.rows for part in parts if part.rows.start <= t < part.rows.stop)
-    n = np.count_nonzero(doubted.any(axis=1))
-    others = f", and so are {n - 1} more such rows" if n > 1 else ""
+    others, n = Y[rows, o][~doubted[rows, o]], np.count_nonzero(doubted.any(axis=1))
+    more = f", and so are {n - 1} more such rows" if n > 1 else ""
     warn(
-        f"y is {Y[t, o]:.6g}{_where(table, t)}, {_times(Y[rows, o], doubted[rows, o])} times as far from the median as "
-        f"the furthest other value: that is taken as not measured{others}. Set it to NaN; or give target_bounds=None "
-        "where such values are real."
+        f"y is {Y[t, o]:.6g}{_where(table, t)}, but from {np.nanmin(others):.6g} to {np.nanmax(others):.6g} elsewhere: "
+        f"that is taken as not measured{more}. Set it to NaN; or give target_bounds=None where such values are real."
     )
     return table._replace(y=np.where(doubted, np.nan, table.y))
 
@@ -67,24 +72,19 @@ def _away(Y, place):
     return abs(Y[place] - np.nanmedian(Y[:, place[1]]))
 
 
-def _times(u, doubted):
-    """Return how many times as far from the median as others the values of u (n,) get that are doubted."""
-    d = np.abs(u - np.nanmedian(u))
-    return f"{np.nanmax(d[doubted]) / np.nanmax(d[~doubted]):.3g}"
-
-
 def doubtful(Y, X, parts):
     """Tell which values of Y (N, O) of some series are doubted, (N, O) bool."""
-    out = np.zeros(Y.shape, bool)
+    out, codes = np.zeros(Y.shape, bool), np.isin(Y, CODES)
     for part in parts:
         for o, u in enumerate(Y[part.rows].T):
-            out[part.rows, o] = _doubted(u, X[part.rows])
+            out[part.rows, o] = _doubted(u, X[part.rows], codes[part.rows, o])
     return out
 
 
-def _doubted(u, X):
-    """Tell which values of one output (N,) of a series are doubted."""
-    out, known = np.zeros(len(u), bool), np.flatnonzero(np.isfinite(u))
+def _doubted(u, X, codes):
+    """Tell which values of one output (N,) of a series are doubted.   codes : (N,) bool, those that look like one."""
+    out, known = _coded(u, codes), np.flatnonzero(np.isfinite(u))
+    known = known[~out[known]]
     if len(known) < FEWEST:
         return out
     u = u[known]
@@ -93,6 +93,22 @@ def _doubted(u, X):
     if 0 < len(far) <= _most(u) and not (_regular(at) or _explained(at, X)):
         out[at] = True
     return out
+
+
+def _coded(u, codes):
+    """Tell which of the values u (N,) that look like codes are some."""
+    if not codes.any():
+        return codes.copy()
+    others = u[np.isfinite(u) & ~codes]
+    if len(others) < max(FEWEST, (1 - MOST_CODED) * np.count_nonzero(np.isfinite(u))):
+        return np.zeros(len(u), bool)
+    return codes & _beyond(u, others.min(), others.max())
+
+
+def _beyond(u, low, high):
+    """Tell which values u lie beyond a range by its width, or below 0 where it does not."""
+    width = high - low
+    return (u < low - width) | (u > high + width) | ((u < 0) & (low >= 0))
 
 
 def _most(u):
@@ -193,7 +209,8 @@ def believed_after(table, ends, before, impossible):
     ends : as of ``ends_of``.   before : {key: (O,) ``Doubt``} of series that go on; all is believed of the others.
     impossible : (N, O) bool, those of which the model can make nothing.
     """
-    Y, doubt = np.where(impossible, np.nan, table.y), {}
+    coded = np.isin(table.y, CODES) & _beyond(table.y, *ends)
+    Y, doubt = np.where(impossible | coded, np.nan, table.y), {}
     for part in table.parts:
         if before.get(part.key) is not None:
             doubted, doubt[part.key] = doubtful_after(Y[part.rows], ends, before[part.key])
