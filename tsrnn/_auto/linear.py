@@ -17,8 +17,8 @@ from .._series.seasons import harmonics, propose_differences, propose_lags, prop
 from .._values import kept
 
 
-PENALTIES = (1e-5, 1e-3, 1e-2, 1e-1)
-POOLINGS = (0.3, 0.05)
+PENALTIES = (1e-5, 1e-3, 1e-2, 1e-1)  # from next to none to one that short series want
+POOLINGS = (0.3, 0.05)  # weights of all series, beside one's own rows
 RECTIFY = (1e-2, 1e-1, 1.0)  # penalties of the second regression: errors are mostly noise
 QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)  # knots of an input: where its effect may change slope
 MOST_REMEMBERED = 6  # arrays of features cached for a block: a search varies one word at a time

@@ -171,10 +171,13 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         check_sees_something(type(self.p).__name__, D, self.input_lags, self.output_lags)
         if not self.is_squared:
             resolve_loss(self.loss, O)
-        lags = self.input_lags, self.output_lags, self.layer_lags
         symbols = self.symbols(D, O)
-        D = symbols.width if symbols else D
-        return make_plan(D, O, self.hidden, self.activation, *lags, self._skips, symbols)
+        return self._plan(symbols.width if symbols else D, O, self.hidden, self._skips, symbols)
+
+    def _plan(self, D, O, hidden, seen, symbols=None):
+        """Return the plan of a net of some widths, whose output layer sees lags or not, as ``seen`` says."""
+        lags = self.input_lags, self.output_lags, self.layer_lags
+        return make_plan(D, O, hidden, self.activation, *lags, seen, symbols)
 
     def before(self, trained, net):
         """Return the trained net, if ``warm_start`` asks for it and its parameters mean the same."""
@@ -190,9 +193,9 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
     def _with_keys(self, net):
         """Return a plan whose output layer also gives what ``pooling`` needs."""
         more = n_more(self.p.pooling, net.n_outputs)
-        lags = self.input_lags, self.output_lags, self.layer_lags
-        wide = net.n_inputs, net.n_outputs + more, self.hidden, self.activation
-        return make_plan(*wide, *lags, self._skips, net.symbols) if more else net
+        if not more:
+            return net
+        return self._plan(net.n_inputs, net.n_outputs + more, self.hidden, self._skips, net.symbols)
 
     # ---------------------------------------------------------------------------------- training
 
@@ -204,7 +207,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         series = series if self.codes_labels else with_histories(series, self.output_lags)
         first, *later = self._stages(net, series)
         # gaps in y may leave no row that a free run could begin at
-        stages = [first, *(kind for kind in later if self._loss(net, series, kind, 0.0).n)]
+        stages = [first, *(kind for kind in later if self._loss(net, series, kind).n)]
         if self._is_solved(net, stages):
             return self._learn_linear(net, series, mean)
         judge = self._validation(net, series, stages[:2])
@@ -258,7 +261,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
 
     def _learn_linear(self, net, series, mean):
         """Solve for a net without hidden layers."""
-        loss = self._loss(net, series, open_loop(net), 0.0)
+        loss = self._loss(net, series, open_loop(net))
         if loss.n == 0:
             raise no_row_counts(net.lead, net.n_outputs)
         sums = tuple(loss.normal_equations(np.zeros(net.size)))
@@ -296,8 +299,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
     def _with_lags(self, net, seen):
         """Return the plan of a net, however wide, with an output layer that sees lags of inputs and outputs."""
         hidden = tuple(int(H) for H in net.layers[:-1, kernels.WIDTH])
-        lags = self.input_lags, self.output_lags, self.layer_lags
-        return make_plan(net.n_inputs, net.n_outputs, hidden, self.activation, *lags, seen)
+        return self._plan(net.n_inputs, net.n_outputs, hidden, seen)
 
     def _beside_linear(self, made, series):
         """Blend the net with the linear model, by the share of the net that the held rows warrant.
@@ -328,7 +330,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         if not _is_small(net, n_rows(series)):
             return theta
         held = [s._replace(w=np.where(s.held, s.w, 0.0)) for s in series]
-        loss = self._loss(net, none_held(held), open_loop(net), 0.0)
+        loss = self._loss(net, none_held(held), open_loop(net))
         return assimilate(loss, theta, self._information(made, series))[0] if loss.n else theta
 
     def _hasty(self, decays):
@@ -353,10 +355,9 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
 
     def _wide(self, net, k):
         """Return the plan of k nets side by side."""
-        lags = self.input_lags, self.output_lags, self.layer_lags
-        symbols = net.symbols and net.symbols.widened(k)
-        widths = symbols.width if symbols else net.n_inputs, net.n_outputs, [k * H for H in self.hidden]
-        return make_plan(*widths, self.activation, *lags, self._skips, symbols)
+        symbols, hidden = net.symbols and net.symbols.widened(k), [k * H for H in self.hidden]
+        D = symbols.width if symbols else net.n_inputs
+        return self._plan(D, net.n_outputs, hidden, self._skips, symbols)
 
     def _abreast(self, net, series, members, best):
         """Return the plan of all members side by side, and the best attempt, with the parameters of all of them."""
@@ -368,7 +369,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
     def _information(self, made, series):
         """Compute J'J + decay (P, P), of the rows that are not held back."""
         net, theta, decay = made
-        loss = self._loss(net, series, open_loop(net), 0.0)
+        loss = self._loss(net, series, open_loop(net))
         information = loss.gauss_newton(theta)[2] + np.diag(decay)
         if self.hidden:  # J'J holds near theta only: no direction is free to go far
             information += TRUST * np.diag(information).mean() * np.eye(net.size)
@@ -445,7 +446,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
             moments = run_solver(solver, loss, theta, monitor, rng, moments)
         return monitor, loss.decay, moments
 
-    def _loss(self, net, series, kind, alpha, dtype=np.float64, held=False):
+    def _loss(self, net, series, kind, alpha=0.0, dtype=np.float64, held=False):
         """Return the loss over some rows.   kind : (steps, closed)."""
         return WindowLoss(net, series, *kind, alpha, dtype, held, self.p.batch_size, self.loss)
 
@@ -469,7 +470,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         """List the losses on the validation rows by which theta is judged; see ``_validation``."""
         if len(kinds) > 1:
             kinds = [kinds[0], kinds[-1], (_longest_held(series), True)]
-        losses = [self._loss(net, series, kind, 0.0, held=True) for kind in kinds]
+        losses = [self._loss(net, series, kind, held=True) for kind in kinds]
         return [loss for loss in losses if loss.n]
 
     def _runs_worse_and_worse(self, net, series, theta, kind):
@@ -544,11 +545,11 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         net, known = dynamics.plan, [after_memory(series, memory)]
         theta = np.require(dynamics.theta, np.float64, ["C", "A", "W"])
         if isinstance(information, LinearInformation):
-            loss = self._loss(net, known, open_loop(net), 0.0)
+            loss = self._loss(net, known, open_loop(net))
             if loss.n:
                 theta, information = assimilate_linear(loss, net, theta, information, self.p.alpha)
         elif information is not None and not self.learns_rows():
-            loss = self._loss(net, known, open_loop(net), 0.0)
+            loss = self._loss(net, known, open_loop(net))
             if loss.n:
                 theta, information = assimilate(loss, theta, information)
         else:

@@ -33,7 +33,7 @@ class QuietLearner(DelayLearner):
 
     n_errors: int = field(default=0, kw_only=True)
 
-    def _loss(self, net, series, kind, alpha, dtype=np.float64, held=False):
+    def _loss(self, net, series, kind, alpha=0.0, dtype=np.float64, held=False):
         if kind[1]:
             series = [s._replace(X=_without_errors(s.X, self.n_errors)) for s in series]
         return super()._loss(net, series, kind, alpha, dtype, held)

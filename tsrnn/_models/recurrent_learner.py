@@ -183,29 +183,31 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
         """Return the layout."""
         check_sees_something(type(self.p).__name__, D, self.input_lags, self.output_lags)
         resolve_loss(self.loss, O)
-        symbols = self.symbols(D, O)
-        options = (
+        symbols, front = self.symbols(D, O), None
+        columns = symbols.width if symbols else D
+        if self.p.convolution is not None:
+            if not (D and self.input_lags):
+                raise ValueError(
+                    "convolution reads X, but there is none, or input_lags is empty: give X and input_lags, or "
+                    "convolution=None."
+                )
+            front = parse_convolution(self.p.convolution, columns)
+        return make_net(
+            self.cell,
+            columns if front is None else front.width,
+            O,
             self.hidden,
             self.input_lags,
             self.output_lags,
             self.bidirectional,
-            skips(self.p),
-            link_of(self.loss),
-            symbols,
-            recurrent_lags(self.p),
-            dense_widths(self.p),
+            skip=skips(self.p),
+            link=link_of(self.loss),
+            symbols=symbols,
+            recurrent_lags=recurrent_lags(self.p),
+            dense_widths=dense_widths(self.p),
+            front=front,
+            own_order=self.whole and self.bidirectional and self.p.pooling in OF_LAST,
         )
-        ends = self.whole and self.bidirectional and self.p.pooling in OF_LAST
-        columns = symbols.width if symbols else D
-        if self.p.convolution is None:
-            return make_net(self.cell, columns, O, *options, own_order=ends)
-        if not (D and self.input_lags):
-            raise ValueError(
-                "convolution reads X, but there is none, or input_lags is empty: give X and input_lags, or "
-                "convolution=None."
-            )
-        front = parse_convolution(self.p.convolution, columns)
-        return make_net(self.cell, front.width, O, *options, front, ends)
 
     def before(self, trained, net):
         """Return the trained net, if ``warm_start`` asks for it and its parameters mean the same."""

@@ -20,8 +20,8 @@ from .seasons import find_seasons
 MOST_BLIND = 0.3  # of rows, that look back at a gap: below, little is lost, and pieces are learnt as one fit
 MOST_SERIES = 16  # that are asked for their seasons
 LAST = (1, 2, 3)  # lags
-ROUNDS = 2
-PENALTY = 1e-4
+ROUNDS = 2  # of learning: the second sees what the first has filled
+PENALTY = 1e-4  # of the autoregression: against lags that say the same alone
 ROWS_A_LAG = 5  # that an autoregression needs
 
 
