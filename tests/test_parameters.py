@@ -148,9 +148,9 @@ def test_renumbered_references_are_those_meant():
     references = section(LSTMRegressor, "References")
     for text, source in {
         r"begins by remembering \[(\d+)\]_": "R. Jozefowicz",
-        r"the same for all steps of a sequence \[(\d+)\]_": "Y. Gal",
+        r"the same units in all steps of a sequence \[(\d+)\]_": "Y. Gal",
         r"normalised over its units \[(\d+)\]_": "J. L. Ba",
-        r"as epochs go by \[(\d+)\]_": "S. Bengio",
+        r"as training goes on\s+\[(\d+)\]_": "S. Bengio",
     }.items():
         assert f".. [{re.search(text, doc)[1]}] {source}" in references
     assert "P. J. Werbos" in references  # cited nowhere, and for all

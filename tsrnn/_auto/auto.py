@@ -35,35 +35,35 @@ ENSEMBLES = ("mean", "median")
 
 
 class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
-    """Forecasts of a series, found from the data: one call, no settings to know.
+    """Forecasts of a series with one call, and no settings to choose.
 
-    Seasons, lags, transforms and features of the calendar are found from the rows and their index; autoregressions,
-    exponential smoothing, nets and naive forecasts are compared on all origins of several held stretches, those far
-    behind are dropped early, the best are blended with weights for each step and learn from all rows. ``leaderboard_``
-    has the error of each.
+    Seasons, lags, transforms and calendar features are found from the rows and their index. Autoregressions,
+    exponential smoothing, nets and naive forecasts are compared on all origins of several held-out stretches; those far
+    behind are dropped early, and the best are blended, with weights for each step, and refitted to all rows.
+    ``leaderboard_`` has the error of each.
 
     Parameters
     ----------
     horizon : int, default=24
         Rows to forecast.
     candidates : "auto" or list of estimators, default="auto"
-        Beside autoregressions, smoothing and naive forecasts: "auto" tries NARX, ESN and GRU nets and gradient boosting
-        where there are rows enough; a list has estimators of tsrnn (which see the calendar and the inputs known ahead)
-        and any regressors of scikit-learn's kind, fitted to the residuals of the best autoregression; an empty list
-        adds none.
+        What to try besides autoregressions, smoothing and naive forecasts. "auto": NARX, ESN and GRU nets and gradient
+        boosting, where there are enough rows. A list: estimators of tsrnn (which see the calendar and the inputs known
+        ahead) and any regressors of scikit-learn's kind, fitted to the residuals of the best autoregression; an empty
+        list adds none.
     ensemble : {"mean", "median"}, default="mean"
-        How the members' forecasts are joined: by weights for each step, or their median, which one of them that goes
-        astray hardly moves (on series of many kinds it erred as much, give or take some per cent).
+        How the members' forecasts are combined: by weights for each step, or by their median, which a single member
+        that goes astray hardly moves (on series of many kinds its errors were the same within a few per cent).
     time_budget : float, default=60
-        Seconds of processor time, of the thread that fits. The candidates tried depend on counts of rows and weights,
-        which stand for seconds on a slow core, so that the result is the same on any machine; only if the clock itself
-        runs out are the others left out, with a warning.
+        Seconds of processor time of the fitting thread. Which candidates are tried depends on counts of rows and
+        weights, which stand for seconds on a slow core, so that the result is the same on any machine; only if the
+        clock itself runs out are the remaining ones left out, with a warning.
     gap : int, default=0
         Rows by which the target arrives later than the inputs, such as 48 for hourly meters that are read out after two
-        days: the race is about the ``horizon`` rows after row t, from y up to t - gap, and so are all forecasts. The
-        last ``gap`` rows of y may be NaN in every verb, and are never looked at; nor are inputs there, but those known
-        ahead. Rows of X whose y has arrived since are given again: ``update`` and ``partial_fit`` (by their stamps)
-        take back up to ``gap`` rows seen, so one call with the last ``gap`` rows and the new ones brings both.
+        days: candidates forecast the ``horizon`` rows after row t from y up to t - gap, as do all later forecasts. The
+        last ``gap`` rows of y may be NaN in every method, and are never looked at; nor are inputs there, except those
+        known ahead. Rows of X whose y has arrived since are given again: ``update`` and ``partial_fit`` replace (by
+        their stamps) up to ``gap`` rows seen, so one call with the last ``gap`` rows and the new ones brings both.
     missing : {"error", "hold", "mean"}, default="error"
         NaN in X raises, or is replaced by the last value known or by the training mean. NaN in y is always allowed.
     random_state : int, RandomState or None, default=None
@@ -74,9 +74,9 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     Attributes
     ----------
     leaderboard_ : DataFrame
-        A row for the blend and each candidate, the best first: ``error`` (mean over steps of RMSE and MAE over those of
-        the best naive forecast, on the held stretches), ``RMSE-1``, ``RMSE-3`` ... (of a panel in units of each
-        series), ``weight`` in the blend, ``seconds`` of processor time, ``note`` (why it was dropped).
+        A row for the blend and each candidate, the best first: ``error`` (RMSE and MAE relative to those of the best
+        naive forecast, averaged over steps, on the held-out stretches), ``RMSE-1``, ``RMSE-3`` ... (of a panel, in
+        units of each series), ``weight`` in the blend, ``seconds`` of processor time, ``note`` (why it was dropped).
     verdict_ : str
         In one line, whether anything beats persistence and the seasonal naive forecast.
     members_ : list
@@ -95,10 +95,10 @@ class AutoForecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
 
     Notes
     -----
-    The verbs are those of :class:`~tsrnn.NARXRegressor`. Intervals come from the blend's own errors on the held
-    stretches, made by candidates that had fewer rows; ``calibrate`` takes others. Of several series, each has its own
-    level and unit; what is learnt is common to all. Where that paid on the held stretches, what the blend has erred to
-    one side of late is taken off its forecasts ([4]_).
+    The methods are those of :class:`~tsrnn.NARXRegressor`. Intervals come from the blend's own errors on the held-out
+    stretches, made by candidates that had fewer rows; ``calibrate`` uses other rows. Several series have levels and
+    units of their own, and share what is learnt. The recent bias of the blend is subtracted from its forecasts ([4]_)
+    where that reduced errors on the held-out stretches.
 
     References
     ----------

@@ -162,12 +162,13 @@ def fit_with_sums(blocks, recipe, o):
     return _of_sums(sums, recipe, (recipe.penalty,), *_range(blocks, recipe, o, cuts))[0], sums
 
 
-def _sums(block, recipe, o, cuts):
-    """Sum over the rows of a block before each of some cuts."""
+def _sums(block, recipe, o, cuts, counts=None):
+    """Sum over the rows of a block before each of some cuts.   counts : (n,), of each row, by default ``_weights``."""
     n = max(cuts)
+    counts = _weights(block, o, recipe.half_life, n) if counts is None else counts
     u, E = block.levels(recipe.pointwise)[:n, o], features(block, recipe)[:n]
     rows = ar.regressors(u, E, recipe.lags, recipe.differences)
-    return ar.sums_until(rows, _weights(block, o, recipe.half_life, n), cuts)
+    return ar.sums_until(rows, counts, cuts)
 
 
 def _of_sums(sums, recipe, penalties, low, high):
@@ -205,13 +206,11 @@ def extended(fitted, sums, recipe, o, new):
     """
     block, i, start = new
     old, n = sums[i], len(block)
-    E = features(block, recipe)[:n]
-    rows = ar.regressors(block.levels(recipe.pointwise)[:, o], E, recipe.lags, recipe.differences)
-    counts = block.known[:, o] * block.weight
+    counts = _weights(block, o, np.inf, n)
     counts[:start] = 0.0
     if np.isfinite(recipe.half_life):  # older rows are discounted
         old = old._replace(n=old.n * 0.5 ** ((n - start) / (recipe.half_life * max(old.n, n))))
-    longer = [*sums[:i], ar.merged(old, ar.sums_until(rows, counts, [n])[0]), *sums[i + 1 :]]
+    longer = [*sums[:i], ar.merged(old, *_sums(block, recipe, o, [n], counts)), *sums[i + 1 :]]
     low, high = _range([block], recipe, o, [n])
     (longer_fit,) = _of_sums(longer, recipe, (recipe.penalty,), min(low, fitted.low), max(high, fitted.high))
     return longer_fit._replace(recipe=fitted.recipe, corrections=fitted.corrections), longer

@@ -330,22 +330,22 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     estimator : estimator of tsrnn, or regressor of scikit-learn's kind
         What is cloned. A regressor such as ``HistGradientBoostingRegressor()`` is short for
         ``LagRegressor(HistGradientBoostingRegressor())``, which finds the lags of y; :class:`~tsrnn.LagRegressor` takes
-        other ones. Its ``input_lags`` and ``output_lags`` select what is seen, as far as it is known: the lags of a
-        row to forecast for inputs known ahead, those of row t + 1 for other inputs and y (``output_lags=3`` means
-        y(t), y(t - 1), y(t - 2)). Without output lags, y is seen at the lags of the inputs, or, where those are
-        "auto", at lags that are found: each step's own of a season. Its target_transform, target_bounds, missing,
-        series, start and warm_start hold for the forecaster.
+        others. Its ``input_lags`` and ``output_lags`` select what is seen, as far as it is known: for inputs known
+        ahead, the lags of the row to forecast; for other inputs and y, those of row t + 1 (``output_lags=3`` means
+        y(t), y(t - 1), y(t - 2)). Without output lags, y is seen at the lags of the inputs or, where those are "auto",
+        at lags that are found, each step with its own of a season. Its target_transform, target_bounds, missing,
+        series, start and warm_start apply to the forecaster.
     horizon : int, default=24
         Rows to forecast.
     strategy : {"multi_output", "direct", "recursive"}, default="multi_output"
         "multi_output": one clone with an output for each step. "direct": a clone for each step, which for inputs known
         ahead sees only the lags of its own row. "recursive": the estimator as it is, in closed loop.
     quantiles : sequence of float, optional
-        Such as (0.05, 0.1, 0.5, 0.9, 0.95): clones learn these with the pinball loss [3]_, and are sorted where they
-        cross [4]_. ``forecast(steps, level=80)`` then is made of 0.1 and 0.9. The forecast is the median or, where 0.5
+        Such as (0.05, 0.1, 0.5, 0.9, 0.95): clones learn these with the pinball loss [3]_; where they cross they are
+        sorted [4]_. ``forecast(steps, level=80)`` then consists of 0.1 and 0.9. The forecast is the median or, if 0.5
         is not among them, what the estimator's own loss gives.
     n_jobs : int, optional
-        Clones that are fitted at the same time, in threads; -1 for as many as there are processors.
+        Number of clones that are fitted at the same time, in threads; -1 for as many as there are processors.
     gap : int, default=0
         Rows by which the target arrives later than the inputs, such as 48 for hourly meters that are read out after two
         days: a forecast made at row t sees X up to t, but y only up to t - gap, and the lags of y count back from

@@ -84,15 +84,15 @@ class ReservoirParameters(Declared):
     Parameters
     ----------
     n_reservoir : int or tuple of int, optional
-        Units: by default 300, or as many as ``W`` has. Of a tuple each layer sees the states of the one below, and the
-        readout all of them [1]_.
+        Units: by default 300, or as many as ``W`` has. With a tuple, each layer sees the states of the one below, and
+        the readout sees all of them [1]_.
     spectral_radius : float or sequence of float, optional
-        Of W, the largest modulus of its eigenvalues, by default 0.9; one number, or one for each layer. With
-        ``leak_rate`` it says how slowly states fade; for "cycle" and "delay_line" it is the weight of the links.
+        Largest modulus of the eigenvalues of W, by default 0.9; one number, or one for each layer. With ``leak_rate``
+        it determines how slowly states fade; for "cycle" and "delay_line" it is the weight of the links.
     leak_rate : float or sequence of float, default=0.9
-        a, in (0, 1]; one number, or one for each layer. Small for series that are slow beside their time step.
+        a, in (0, 1]; one number, or one for each layer. Small for series that change slowly from row to row.
     connectivity : int or float, default=10
-        Links that come in to each unit (and from the layer below): an int is their number, a float a share of all.
+        Links into each unit (and as many from the layer below): an int is their number, a float a share of all.
     input_scaling : float or array-like of shape (n_features,), optional
         Size of the input weights, in scaled units: small for memory, large for nonlinearity. By default the one of
         0.1, 0.3, 1 and 3 that errs least on stretches from all over the series that are left out in turn, 5000 rows in
@@ -113,23 +113,23 @@ class ReservoirParameters(Declared):
     feedback_scaling : float or array-like of shape (n_outputs,), optional
         Size of the weights of the lags of y; by default that of the inputs (their mean).
     noise : float, default=0.0
-        Standard deviation of normal noise inside f in training; steadies free runs.
+        Standard deviation of normal noise inside f in training; it stabilises free runs.
     activation : {"tanh", "relu", "identity", "logistic"}, default="tanh"
         f.
     topology : {"random", "cycle", "delay_line"}, default="random"
-        "cycle": each unit is fed by the one before it, the first by the last [3]_; "delay_line": not the first.
+        "cycle": each unit is fed by the one before it, the first by the last [3]_; "delay_line": the first by none.
     groups : int, default=1
-        Reservoirs side by side, without links between them, that share the units of each layer.
+        Number of reservoirs side by side, without links between them, into which each layer is divided.
     weight_distribution : {"uniform", "normal", "sign"}, default="uniform"
-        Of all weights: uniform in [-1, 1], standard normal, or -1 and 1, times their size.
+        Distribution of all weights: uniform in [-1, 1], standard normal, or -1 and 1, times their size.
     pooling : {"last", "mean"}, default="mean"
-        How the rows make one answer, where y has one value per series: that of the last row, or the mean. There is no
-        washout then.
+        How the rows are combined into one answer where y has one value per series: the last row, or the mean. There is
+        no washout then.
     W : array-like or sparse of shape (n_units, n_units), optional
-        Taken as it is, row i the links that come in to unit i; then there is one layer of that size, and no
+        Used as it is, row i holds the links into unit i; then there is one layer of that size, and no
         ``spectral_radius``.
     W_in : array-like of shape (n_units, n_columns), optional
-        Taken as it is, a column for each input (oldest lag first), then each output (oldest lag first).
+        Used as it is, with a column for each input (oldest lag first), then for each output (oldest lag first).
     readout_bias, readout_input, readout_squares : bool, default=True, True, False
         Whether the readout sees 1, v(t), and the squares of x(t).
     loss : {"squared", "absolute", "huber", "pinball"} or object, default="squared"
@@ -163,7 +163,7 @@ class ReservoirParameters(Declared):
     Attributes
     ----------
     input_scaling_ : float, array-like of shape (n_features,) or None
-        The size of the input weights, that which was found where ``input_scaling`` is None. None beside a ``W_in``.
+        The size of the input weights, the one that was found if ``input_scaling`` is None. None with a ``W_in``.
     params_ : named tuple (W_in, W, U, b, W_out)
         All weights, in scaled units; U is what a layer sees of the one below.
     theta_ : ndarray of shape (n_parameters,)

@@ -45,8 +45,8 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     hidden_layer_sizes : tuple of int, default=(32,)
         Units of each layer.
     readout_hidden_layer_sizes : tuple of int, default=()
-        Units of dense layers (tanh) between the last recurrent layer and the output: for an output that is no sum of
-        what the recurrent units hold.
+        Units of dense layers (tanh) between the last recurrent layer and the output: for an output that is not a
+        weighted sum of the recurrent units.
     convolution : Convolution, list of Convolution or None, default=None
         Layers of convolution through time that make features of windows of X, which the net sees in its place [5]_: for
         inputs that are sampled fast, or shapes that matter more than levels. Each row's windows end with it, so nothing
@@ -63,12 +63,12 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         from those before and after it, by ``predict_ahead`` too, so there is no ``forecast``, ``update``,
         ``partial_fit`` or warm start. "auto": where y has one value per series.
     pooling : {"last", "mean", "max", "both", "attention"}, default="both"
-        How the rows make one answer, where y has one value per series: that of the last row, the mean, the largest of
-        each output, the sum of the last row of one readout and the mean of another, or a mean whose weights are learnt
-        (additive attention); see ``attention_weights``. The last row of the units that read from the end is the first.
+        How the rows are combined into one answer where y has one value per series: the last row, the mean, the maximum
+        of each output, the sum of one readout's last row and another's mean, or a mean with learnt weights (additive
+        attention); see ``attention_weights``. For units that read from the end the last row is the first of the series.
     skip_connections : bool or "auto", default="auto"
         Whether the inputs reach every layer and the readout, and every layer the readout. "auto": the net is trained
-        without. One that sees lags of y is then blended with the linear model of its lags, which its readout sees, in
+        without. If it sees lags of y it is then blended with the linear model of its lags, which its readout sees, in
         the shares that forecast the held-back rows best, one step ahead and in free runs; the net gets less where its
         gain may be chance, or fewer than 30 rows are held back. Then both learn these rows too. With inputs, the linear
         model has lags of its own, as :class:`ARXRegressor` finds them: of y, where those are "auto", and of inputs,
@@ -80,34 +80,34 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         What each series starts from in training. ``start="cold"`` takes the learned one, or else the mean state over
         training (zeros, if those suit the many series of training better).
     dropout : float, default=0.0
-        Share of each layer's outputs that the layer above, or the readout, does not get in a training step.
+        Share of each layer's outputs that is hidden from the layer above, or the readout, in a training step.
     recurrent_dropout : float, default=0.0
-        Share of each layer's units that the recurrence does not see, the same for all steps of a sequence [2]_.
+        Share of each layer's units that is hidden from the recurrence, the same units in all steps of a sequence [2]_.
     input_noise : float or "auto", default="auto"
-        Standard deviation of noise that is added to the numbers in X in training, drawn anew in every epoch, in scaled
-        units (those of ``scale``): it keeps a net from learning its series by heart [6]_. "auto": where each series has
-        one label and ``solver="auto"``, 0.5 times what second differences of a column say of the noise in it, which is
+        Standard deviation of noise added to the numbers in X during training, drawn anew in every epoch, in scaled
+        units (those of ``scale``): it keeps a net from memorising its series [6]_. "auto": where each series has one
+        label and ``solver="auto"``, 0.5 times the noise in each column, estimated from its second differences, which is
         little where curves are smooth; else 0.
     layer_norm : bool, default=False
         Whether what each gate sees is normalised over its units [3]_.
     recurrent_init : {"orthogonal", "glorot"}, default="orthogonal"
         How the recurrent weights start.
     orthogonal_penalty : float, default=0.0
-        Times the sum of squares of U'U - I, added to the mean loss: keeps the recurrence near orthogonal.
+        Weight of the sum of squares of U'U - I in the loss: keeps the recurrence near orthogonal.
     training : {"open_loop", "closed_loop", "scheduled_sampling"}, default="open_loop"
-        What the net sees in the lags of y: measured values (teacher forcing); from the state that follows them its
-        own outputs, for ``sequence_length`` steps; or its own more and more often, as epochs go by [4]_.
+        What the net sees in the lags of y: measured values (teacher forcing); its own outputs for ``sequence_length``
+        steps, from a state that measured values led to; or its own outputs more and more often as training goes on
+        [4]_.
     sequence_length : int, default=64
         Steps of back-propagation through time. The state is carried over the cuts.
     washout : int, default=0
         First rows of each series that are in no loss.
     batch_size : int or "auto", default="auto"
-        Sequences side by side. "auto": up to 32, if that leaves 8 steps of the solver an epoch; of series with one y
-        each from 8 to 32, if that leaves 4.
+        Sequences in a mini-batch. "auto": up to 32, if that leaves 8 steps of the solver per epoch; for series with one
+        y each, 8 to 32, if that leaves 4.
     precision : {"double", "single"}, default="double"
-        Of the numbers in which rows are followed by ``predict``, ``forecast`` and the like. A stochastic solver learns
-        in single precision anyway; wide nets then follow rows up to twice as fast, with errors of some 1e-6 of y's
-        spread.
+        Of the arithmetic of ``predict``, ``forecast`` and the like. A stochastic solver learns in single precision
+        anyway; "single" makes wide nets up to twice as fast, with errors of some 1e-6 of y's spread.
     solver : {"auto", "adam", "sgd", "rmsprop", "lbfgs", "lm"} or object, default="auto"
         A word, or an object with its own settings such as ``Adam(1e-2, clip_norm=1.0, schedule="cosine")``.
         Levenberg-Marquardt is for the squared loss in open loop and nets up to some 600 parameters. L-BFGS
@@ -136,8 +136,8 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         each of fewer than 2000 series, without attention, convolution and ``warm_start`` (which goes on with the three
         of an earlier fit).
     n_jobs : int or None, default=None
-        Threads, each with a share of the sequences of a batch, or of the restarts; the result does not depend on it.
-        None is 1 unless in a ``joblib.parallel_config``, -1 all processors.
+        Threads, each with a share of the sequences of a batch, or of the restarts; the result does not depend on their
+        number. None is 1 unless in a ``joblib.parallel_config``, -1 all processors.
     random_state : int, RandomState or None, default=None
         For the initial weights, the order of series and dropout.
 
