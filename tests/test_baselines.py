@@ -303,11 +303,11 @@ def test_analogues_know_a_law_that_repeats_and_learn_new_rows():
     np.testing.assert_allclose(model.forecast(60), y[300:], atol=1e-9)
     assert model.forecast(5, level=80)["hi-80"].max() < 1.1
     other = np.r_[y[:300], 5 + y[:60]]
-    model = AnalogueRegressor(1, output_lags=4).fit(None, y[:300])
+    model = AnalogueRegressor(1, output_lags=4, target_bounds=None).fit(None, y[:300])
     model.partial_fit(None, other[300:])
     np.testing.assert_allclose(model.params_[0].shape, (356, 4))
     np.testing.assert_allclose(model.update(None, other[300:330]).forecast(20), other[330:350], atol=1e-9)
-    forgot = AnalogueRegressor(3, output_lags=4).fit(None, y[:300])
+    forgot = AnalogueRegressor(3, output_lags=4, target_bounds=None).fit(None, y[:300])
     forgot.partial_fit(None, np.full(400, 50.0), forgetting=0.1)
     np.testing.assert_allclose(forgot.predict_ahead(None, y[:60], start="cold")[4:], y[4:60], atol=1e-9)
     steps = Forecaster(AnalogueRegressor(3, output_lags=4), 5, strategy="direct").fit(None, y[:300])

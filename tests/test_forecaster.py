@@ -887,7 +887,7 @@ def test_sums_are_not_asked_where_rounding_hides_what_they_say(monkeypatch):
     """After a value beyond all others, in rows that targets do not see; and with gaps and weights."""
     y = np.random.default_rng(0).normal(size=(300, 2)).cumsum(axis=0)
     inner, sums = (
-        TDNNRegressor((), input_lags=range(1, 11), target_transform=None),
+        TDNNRegressor((), input_lags=range(1, 11), target_transform=None, target_bounds=None),
         HorizonsLearner._learn_from_sums,
     )
     model = Forecaster(inner, 60)

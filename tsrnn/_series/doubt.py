@@ -17,8 +17,8 @@ Nines such as -999 stand for no value, wherever they are, up to half of the rows
 range, or are below 0 where no other is.
 
 Of rows after training, of which no later ones are known, a value is doubted that lies outside the range of training by
-a quarter of its width, and from the last value that was believed by 5/4 of it; but never a third in a row, which is a
-new level, and none once y has left the range by its width.
+its width, and from the last value that was believed by 5/4 of it; but never a third in a row, which is a new level, nor
+more than 2 % and two, and none once y has left the range so far.
 
 Arrays: u (N,), one output of a series, NaN where unknown; Y (N, O), X (N, F).
 """
@@ -43,7 +43,7 @@ RARE = 3.5  # standard errors, by which inputs of doubted rows lie apart from th
 NINES = [9.0 * (10**k // 9) + tail for k in range(2, 8) for tail in (0, 0.9, 0.99)]
 CODES = np.array([*(c for c in NINES if c > 100), *(-c for c in NINES)])
 MOST_CODED = 0.5  # of the rows
-BESIDE, JUMP, FAR = 0.25, 1.25, 1.0  # widths of the range of training
+BESIDE, JUMP, FAR = 1.0, 1.25, 1.0  # widths of the range of training
 MOST_IN_A_ROW = 2  # rows doubted after training
 
 
