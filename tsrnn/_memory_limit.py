@@ -35,9 +35,9 @@ class TooLarge(MemoryError):
     """An array does not fit in memory; the message says what to change."""
 
 
-def check_memory(name, shape, cure, bytes_each=8):
-    """Raise unless an array of a shape fits in memory.   name, cure : for the message."""
-    needed = bytes_each * prod(shape)
+def check_memory(name, shape, cure):
+    """Raise unless an array of a shape, in double precision, fits in memory.   name, cure : for the message."""
+    needed = 8 * prod(shape)
     if needed > SMALL and needed > (limit := memory()):
         numbers = " x ".join(f"{n:,}" for n in shape)
         raise TooLarge(

@@ -43,7 +43,7 @@ def step_groups(horizon):
     return [slice(a, b) for a, b in pairwise(edges)]
 
 
-def weights(wrong, strength=STRENGTH):
+def weights(wrong):
     """Weigh members by their errors (C, M, h), NaN where y was not measured; returns (C, h)."""
     C, _, h = wrong.shape
     by_step = np.full((C, h), 1 / C)
@@ -54,14 +54,14 @@ def weights(wrong, strength=STRENGTH):
     for group in groups:
         of_group = wrong[:, :, group].reshape(C, -1)
         measured = np.isfinite(of_group).all(axis=0)
-        columns.append(_solve(of_group[:, measured], strength) if measured.any() else np.full(C, 1 / C))
+        columns.append(_solve(of_group[:, measured]) if measured.any() else np.full(C, 1 / C))
         centers.append((group.start + group.stop - 1) / 2)
     for c in range(C):
         by_step[c] = np.interp(np.arange(h), centers, [w[c] for w in columns])
     return by_step / by_step.sum(axis=0)
 
 
-def _solve(wrong, strength):
+def _solve(wrong):
     """Solve for weights (C,), given errors (C, n)."""
     C = len(wrong)
     G = wrong @ wrong.T
@@ -69,8 +69,8 @@ def _solve(wrong, strength):
     alike = np.maximum(G / np.sqrt(np.outer(power, power)), np.eye(C)) ** 4
     plain = power.min() / (power * alike.sum(axis=1))
     G = G / power.min()  # sum w = 1: the blend's error is w' G w
-    G += strength * np.eye(C)
-    unit = strength * plain / plain.sum()
+    G += STRENGTH * np.eye(C)
+    unit = STRENGTH * plain / plain.sum()
     scale = 1e3 * np.sqrt(max(np.trace(G) / C, 1e-300))
     root = np.linalg.cholesky(G + 1e-12 * np.trace(G) * np.eye(C)).T
     A = np.vstack([root, np.full((1, C), scale)])
@@ -79,7 +79,7 @@ def _solve(wrong, strength):
     return w / w.sum() if w.sum() > 0 else np.full(C, 1 / C)
 
 
-def choose_members(wrong, naive, most=MOST, rounds=ROUNDS):
+def choose_members(wrong, naive):
     """Select members greedily, with replacement (Caruana et al. 2004); returns numbers, the most often chosen first.
 
     wrong : (C, M, h, O), errors, NaN where y was not measured.   naive : (2, h, O), RMSE and MAE of the naive forecast.
@@ -88,8 +88,8 @@ def choose_members(wrong, naive, most=MOST, rounds=ROUNDS):
     n = np.maximum(measured.sum(axis=0), 1)
     wrong = np.where(measured, wrong, 0.0)
     chosen, total = [], np.zeros(wrong.shape[1:])
-    for k in range(1, rounds + 1):
-        allowed = range(len(wrong)) if len(set(chosen)) < most else sorted(set(chosen))
+    for k in range(1, ROUNDS + 1):
+        allowed = range(len(wrong)) if len(set(chosen)) < MOST else sorted(set(chosen))
         errors = {c: _error((total + wrong[c]) / k, n, naive) for c in allowed}
         best = min(errors, key=errors.get)
         chosen.append(best)

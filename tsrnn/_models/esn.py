@@ -239,8 +239,8 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         lags = both_lags(self)
         self._check_matrices()
         sizes = self._sizes()
-        radii = self._per_layer("spectral_radius", len(sizes), 0, default=RADIUS)
-        leaks = self._per_layer("leak_rate", len(sizes), 0, 1, low_open=True)
+        radii = self._per_layer("spectral_radius", len(sizes), default=RADIUS)
+        leaks = self._per_layer("leak_rate", len(sizes), 1, low_open=True)
         if isinstance(self.connectivity, (int, np.integer)):
             check_number("connectivity", self.connectivity, 1, integer=True)
         else:
@@ -336,13 +336,13 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             )
         return (n,)
 
-    def _per_layer(self, name, n, low=None, high=None, default=None, **kw):
+    def _per_layer(self, name, n, high=None, default=None, **kw):
         """Check a parameter that is a number, or one number for each of n layers; returns a list."""
         value = getattr(self, name)
         value = default if value is None else value
         values = list(value) if np.iterable(value) and not isinstance(value, str) else [value] * n
         for v in values:
-            check_number(name, v, low, high, **kw)
+            check_number(name, v, 0, high, **kw)
         if len(values) != n:
             raise ValueError(
                 f"{name}={value!r} has {len(values)} numbers for {n} layers: give one, or one for each."

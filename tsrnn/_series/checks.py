@@ -317,7 +317,7 @@ STARTS = ("auto", "end", "cold", "zeros", "estimate")
 def check_start(start):
     """Return ``start`` if it is a word or a tuple; raise otherwise."""
     is_tuple = isinstance(start, tuple)
-    history = is_tuple and (len(start) == 2 or (len(start) == 3 and _is_word(start[2], "estimate")))
+    history = is_tuple and (len(start) == 2 or (len(start) == 3 and is_estimate(start[2:])))
     if not history and not (isinstance(start, str) and start in STARTS):
         raise ValueError(
             f"start={start!r} is unknown: give {', '.join(map(repr, STARTS))}, a history (X_hist, y_hist) or "
@@ -335,12 +335,8 @@ def check_start(start):
 
 def is_estimate(start):
     """Return whether rows start from a memory estimated by their own first y."""
-    return _is_word(start[0] if isinstance(start, tuple) else start, "estimate")
-
-
-def _is_word(value, word):
-    """Return whether a value of any type equals a word."""
-    return isinstance(value, str) and value == word
+    word = start[0] if isinstance(start, tuple) else start
+    return isinstance(word, str) and word == "estimate"
 
 
 def check_size(Xz, Z):

@@ -79,6 +79,7 @@ MOST_ROWS, MOST_COLUMNS = 12_000, 16  # of a series, and series (each of their o
 MOST_SHARED = 40_000  # rows of all series
 MOST_STEPS, STEPS = 48, 8  # of the forecasts that are compared; without a season
 MOST_INPUTS = 100  # columns of lagged inputs
+FOLDS = 3  # held stretches, each with a model of the rows before it
 PENALTIES = 1e-4, 1e-2  # weak and strong, of the regressions that are compared
 SHORTEST = 4  # rows of a season: the hour of half-hourly rows is none
 ADRIFT = 0.25  # share of held rows beyond the range of those before
@@ -605,7 +606,7 @@ def _thriftiest(errors, nearly):
     return next(name for name, error in errors.items() if error <= nearly * best)
 
 
-def cuts_of(n_rows, horizon, least=3, n_folds=3):
+def cuts_of(n_rows, horizon, least):
     """Cut a series for a backtest: [(rows to learn from, first origin, last origin + 1)], [] where it is too short.
 
     least : rows that lie before each origin.
@@ -616,7 +617,7 @@ def cuts_of(n_rows, horizon, least=3, n_folds=3):
         first = max(least, last - 4)
     if last <= first:
         return []
-    edges = np.unique(np.linspace(first, last, n_folds + 1).astype(int))
+    edges = np.unique(np.linspace(first, last, FOLDS + 1).astype(int))
     return list(zip(edges[:-1], edges[:-1], edges[1:]))
 
 

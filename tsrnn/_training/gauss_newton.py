@@ -14,6 +14,9 @@ from .._warn import warn
 from .least_squares import inverse_diagonal, solve
 
 
+MOST_STEPS = 10  # on new samples, from weights that are near already
+
+
 class LevenbergMarquardt(BaseEstimator):
     """Damped Gauss-Newton, the standard method of system identification for small nets, in float64.
 
@@ -124,7 +127,7 @@ def _evidence(objective, theta, decay, sse, JJ, relevance):
     return by_group[groups]
 
 
-def assimilate(objective, theta, information, max_iter=10):
+def assimilate(objective, theta, information):
     """Learn from new samples by recursive Gauss-Newton, an extended Kalman filter in information form.
 
     Minimise r'r + (theta - theta_0)' information (theta - theta_0), where information (P, P) is J'J + diag(decay)
@@ -149,7 +152,7 @@ def assimilate(objective, theta, information, max_iter=10):
         )
         return start, information
     scale = max(JJ.diagonal().max(), information.diagonal().max())
-    for _ in range(max_iter):
+    for _ in range(MOST_STEPS):
         g, E = Jr + information @ delta, sse + delta @ information @ delta
         gain = 0.0
         for mu in scale * 10.0 ** np.arange(-12, 3):  # the smallest damping whose step lowers E
