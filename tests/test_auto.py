@@ -486,6 +486,7 @@ def test_inputs_of_the_past_are_seen():
     assert np.corrcoef(model.predict_ahead(x[CUT:, None], y[CUT:])[1:], y[CUT + 1 :])[0, 1] > 0.95
 
 
+@pytest.mark.filterwarnings("ignore:y is .* taken as not measured")
 def test_nothing_of_the_future_is_seen(driven):
     x, y = X[CUT:], Y[CUT:]
     first = driven.trajectories(x, y, H, origins=[10, 20]).forecast
@@ -701,6 +702,7 @@ def test_intervals_and_paths(alone):
     assert (by_paths["hi-80"] > by_paths["lo-80"]).all()
 
 
+@pytest.mark.filterwarnings("ignore:y is .* taken as not measured")
 def test_calibrate(alone):
     model = pickle.loads(pickle.dumps(alone))
     before = model.forecast(H, level=80)
@@ -806,6 +808,7 @@ def test_series_as_a_list():
     np.testing.assert_array_equal(model.predict_ahead(None, later[::-1])[0], ahead[1])
 
 
+@pytest.mark.filterwarnings("ignore:y is .* taken as not measured")
 def test_start(alone):
     x = pd.DataFrame(index=DAYS[CUT : CUT + 3])
     warm = alone.predict(x)

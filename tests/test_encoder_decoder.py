@@ -228,6 +228,7 @@ def model(request):
     return model.fit(X[OLD], y[OLD])
 
 
+@pytest.mark.filterwarnings("ignore:y is .* taken as not measured")
 def test_forecast_is_a_row_of_what_goes_on(model):
     """forecast, predict, predict_ahead, trajectories say the same; later rows of y and of other inputs tell nothing."""
     forecast = model.forecast(4, X[NEW][:4])

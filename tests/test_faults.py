@@ -117,6 +117,7 @@ def test_right_or_warned_of_or_refused(fault):
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.simplefilter("ignore", LinAlgWarning)
             warnings.filterwarnings("ignore", "The model runs away", UserWarning)
+            warnings.filterwarnings("ignore", "y is .* taken as not measured", UserWarning)
             warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)  # to float32
             try:
                 model.fit(X, y)

@@ -628,6 +628,7 @@ def covered(made, truth, level=80):
     return ((low <= truth) & (truth <= high)).mean()
 
 
+@pytest.mark.filterwarnings("ignore:y is .* taken as not measured")
 @pytest.mark.parametrize("kind", ["noise", "level"])
 @pytest.mark.parametrize(("method", "fixed"), [("conformal", "split"), ("bootstrap", "split-bootstrap")])
 def test_errors_that_update_sees_move_the_intervals(kind, method, fixed):
@@ -697,6 +698,7 @@ def test_after_a_break_forecasts_made_before_it_do_not_count():
     np.testing.assert_allclose(spread[-1], 1.0, atol=0.4)
 
 
+@pytest.mark.filterwarnings("ignore:y is .* taken as not measured")
 @pytest.mark.parametrize("method", ["conformal", "bootstrap"])
 def test_an_interval_leaves_a_forecast_that_a_new_level_has_left_behind(method):
     """One that went back to it would cover nine tenths, for good."""
@@ -711,6 +713,7 @@ def test_an_interval_leaves_a_forecast_that_a_new_level_has_left_behind(method):
     assert 0.76 < np.mean(rates) < 0.84
 
 
+@pytest.mark.filterwarnings("ignore:y is .* taken as not measured")
 @pytest.mark.parametrize(
     ("kind", "least", "name"), [("noise", 0.6, "ARX"), ("level", 0.7, "ARX"), ("level", 0.65, "ESN")]
 )
@@ -763,6 +766,7 @@ def test_outputs_of_one_step_that_are_off_are_fed_back(kind):
     assert not growth(maker, ensemble.fitted_.errors, 3).any()
 
 
+@pytest.mark.filterwarnings("ignore:y is .* taken as not measured")
 @pytest.mark.parametrize("kind", ["noise", "level"])
 def test_they_move_learnt_quantiles(kind):
     rates, inner = {"conformal": [], "split": []}, tsrnn.NARXRegressor((), input_lags=(), output_lags=2)
