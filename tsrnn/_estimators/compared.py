@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._series.lags import is_auto
-from .._series.seasons import calendar_periods, index_of
+from .._series.seasons import SHORTEST, calendar_periods, index_of
 from .._series.timeline import last_known
 from .._series.units import runs_of
 from .._warn import WorseThanNaiveWarning, warn
@@ -33,9 +33,8 @@ WARM = 100  # rows of warm-up before origins
 MOST_ROWS, MOST_ORIGINS, MOST_PIECES = 2000, 240, 24  # compared: bound the cost beside that of a fit
 STEPS, LONG_STEPS = 32, 200  # of runs without a season; of a model that does not see y
 BLOCKS, FEWEST = 8, 3  # of origins, for the standard error of the comparison; fewer than 3 have none
-SHORTEST = 4  # rows of a season: the hour of half-hourly rows is none
 WORSE, SURE = 1.1, 1.5  # times the error of the naive forecast, and standard errors
-LOSSES = {  # of models that forecast the middle of y, in words of this package or of scikit-learn
+OF_THE_MIDDLE = {  # losses of models that forecast the middle of y, in words of this package or of scikit-learn
     "squared",
     "squared_error",
     "squared_epsilon_insensitive",
@@ -86,7 +85,7 @@ def warn_if_worse(estimator, learner, maker, rows):
     """Warn if the model of a ``Maker`` loses to naive forecasts on some ``TrainingRows``."""
     inside = getattr(estimator, "estimator", estimator)
     loss = getattr(inside, "loss", "squared")
-    forecasts_middle = (loss if isinstance(loss, str) else type(loss).__name__.lower()) in LOSSES
+    forecasts_middle = (loss if isinstance(loss, str) else type(loss).__name__.lower()) in OF_THE_MIDDLE
     by_choice = hasattr(inside, "early_stopping") and not rows.held.any()
     if by_choice or not forecasts_middle or not maker.dynamics.goes_on:
         return

@@ -50,7 +50,7 @@ from .._training.monitor import (
     progress,
     warn_if_cut_short,
 )
-from .._training.solvers import LBFGS, one_pass, resolve_solver, run_solver, traits
+from .._training.solvers import LBFGS, MAX_LBFGS_WORK, one_pass, resolve_solver, run_solver, traits
 from .._training.stochastic import Adam
 from .._values import kept
 from .linear_mean import linear_mean
@@ -58,7 +58,6 @@ from .whole_learner import Task, WholeLearner
 
 
 MAX_LM_PARAMETERS, MAX_LM_WORK = 600, 5e9  # beyond, an iteration of Levenberg-Marquardt is too slow
-MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which a net with embeddings is trained by Adam
 EPOCHS = 100  # at most, by default
 HASTE = 4  # times less patience of all nets of a mean but the first
 TRUST = 1.0  # how firmly partial_fit holds on to what J'J says nothing of, as a share of what it says
@@ -494,11 +493,9 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         """Return the solver; "auto" depends on the loss, and on the numbers of parameters and rows."""
         if not chooses_solver(self.p):
             return resolve_solver(self.p.solver)
-        if not self.is_squared:
+        if net.symbols or not self.is_squared:
             large = net.symbols and net.size * n_rows(series) > MAX_LBFGS_WORK
             return Adam() if has_kinks(self.loss) or large else LBFGS()
-        if net.symbols:
-            return LBFGS() if net.size * n_rows(series) <= MAX_LBFGS_WORK else Adam()
         return LevenbergMarquardt() if _is_small(net, n_rows(series)) else Adam()
 
     def learn_whole(self, net, series, mean, rng, before=None):

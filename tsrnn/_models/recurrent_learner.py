@@ -43,19 +43,25 @@ from .._training.monitor import (
     progress,
     warn_if_cut_short,
 )
-from .._training.solvers import LBFGS, check_needs, one_pass, resolve_solver, run_solver, traits
+from .._training.solvers import (
+    LBFGS,
+    MAX_LBFGS_WORK,
+    check_needs,
+    one_pass,
+    resolve_solver,
+    run_solver,
+    traits,
+)
 from .._training.stochastic import Adam
 from .beside_linear import linear_beside, with_lags, without_first
-from .whole_learner import AGAIN, Task, WholeLearner
+from .whole_learner import AGAIN, SELDOM, Task, WholeLearner
 
 
-MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which "auto" leaves out L-BFGS
 MIN_WINDOW = 4000  # rows of a series that L-BFGS takes as one sequence
 WHOLE = 16_000  # rows up to which validation follows whole series
 LEAD_IN = 4  # times sequence_length, the rows that it follows before held rows of longer ones
 SMALL = 0.1  # share of a Glorot start of the readout
 GENTLE = 1e-4  # learning rate of partial_fit after L-BFGS
-SELDOM = 8  # iterations from one look at the held rows to the next, at most, of the nets of a mean
 LOOKS = 5  # that these take before they run out of patience, at least, where it is as long
 EPOCHS = 300  # at most, by default
 LONGER = 5  # times as many iterations of L-BFGS in "auto"

@@ -21,7 +21,7 @@ BATCH, FEWEST = 32, 8  # series a mini-batch, at most and at least
 UPDATES = 4  # steps of the solver an epoch, that few series still make
 FEW = 1000  # series, of which fewer are worth more in training than held back
 AGAIN = 4  # one over the share of the best iterations, spent on what was held back
-SELDOM = 8  # iterations from one look at the series held back to the next, when they are learnt, too
+SELDOM = 8  # iterations between looks at what is held back, at most: of nets of a mean, or once that is learnt, too
 
 
 class Task(NamedTuple):

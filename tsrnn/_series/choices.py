@@ -65,6 +65,7 @@ from .lags import Averaged, Summand
 from .seasons import (
     LONG_SEASON,
     ONCE,
+    SHORTEST,
     find_seasons,
     longest_lag,
     named_once,
@@ -81,7 +82,6 @@ MOST_STEPS, STEPS = 48, 8  # of the forecasts that are compared; without a seaso
 MOST_INPUTS = 100  # columns of lagged inputs
 FOLDS = 3  # held stretches, each with a model of the rows before it
 PENALTIES = 1e-4, 1e-2  # weak and strong, of the regressions that are compared
-SHORTEST = 4  # rows of a season: the hour of half-hourly rows is none
 ADRIFT = 0.25  # share of held rows beyond the range of those before
 NEARLY, NEARLY_DRIVEN = 1.01, 1.1  # times the error of the best; for nets that see inputs too
 FIRST, SEASONAL, NONE, BOTH, POINTWISE = 0.0, 0.2, 0.4, 0.5, 0.1  # doubts

@@ -32,6 +32,7 @@ STANDS_OUT = 2.0  # standard errors, of one that the calendar suggests
 NEAR_ZERO = 0.1  # of the median
 ONCE = 1.25  # times a season, that rows must have for a forecast to repeat it
 FEW_ROWS = 2.2  # times the longest lag, or lags and differences, that rows must have: a season seen twice
+SHORTEST = 4  # rows of a season that lags are for: the hour of half-hourly rows is none
 LONG_SEASON = 1100  # rows, beyond which a season is for the calendar's waves and not for lags
 
 

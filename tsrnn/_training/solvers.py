@@ -51,6 +51,7 @@ from .monitor import Monitor
 from .stochastic import SGD, Adam, RMSprop
 
 
+MAX_LBFGS_WORK = 2e8  # rows times parameters, beyond which a model that chooses its solver leaves out L-BFGS
 POLISH = 100  # iterations of L-BFGS from the best member of an evolution
 
 
