@@ -512,9 +512,11 @@ def test_a_net_whose_inputs_leave_their_range_is_doubted():
     inside = np.resize([-1.0, 1.0], 100)
     X = np.stack([inside, np.where(np.arange(100) < 94, 0.0, 2.0), inside], axis=1)
     rows = Series(X, inside[:, None], np.ones(100), np.zeros(100, bool))
-    assert delay_linear.far_inputs([rows]) == 0.4
-    assert delay_linear.far_inputs([rows, rows._replace(X=np.stack([inside] * 3, axis=1))]) == 0.2
-    assert delay_linear.far_inputs([rows._replace(X=X[:, :0])]) == 0.0
+    assert delay_linear.out_of_range([rows]) == 0.4
+    assert delay_linear.out_of_range([rows, rows._replace(X=np.stack([inside] * 3, axis=1))]) == 0.2
+    alone = rows._replace(X=X[:, :0])
+    assert delay_linear.out_of_range([alone]) == 0.0
+    assert delay_linear.out_of_range([alone._replace(Y=X[:, 1:2])]) == pytest.approx(1.2)
 
 
 def test_a_net_learns_the_held_rows_in_the_end(monkeypatch):

@@ -74,23 +74,26 @@ def _differences(goal):
 
 
 def averages_changes(learner, output_lags, table):
-    """Tell whether a linear model of past y alone, which finds its lags, is a mean over differences."""
-    linear = learner.weighs_linear and most_lags(learner, 1) is None
-    return linear and not table.X.shape[1] and is_auto(output_lags)
+    """Tell whether the linear model of past y alone, beside a net or not, finds lags and is a mean over differences."""
+    return learner.weighs_linear and not table.X.shape[1] and is_auto(output_lags)
 
 
 def beside_linear(learner, settings, table, pieces, goal):
-    """Give a net that sees inputs the lags of the linear model beside it, where those of y or of inputs are open.
+    """Give a net the lags of the linear model beside it, where those of y or of inputs are open.
 
-    From many columns a net learns worse than from few, a ridge regression hardly.  What has a memory sees inputs at lag
-    0 alone; the linear model, which has none, finds lags of them and, where those of y are open, is averaged with one
-    of y alone.  Of one lag of y, it is no rival; beside more than ``FEW``, or longer ones than the rows allow, it has
-    the net's lags.  A learner that is such a model itself is averaged alike, and has the lags of both.
+    Without inputs it is a mean over differences of y.  With them: from many columns a net learns worse than from few, a
+    ridge regression hardly.  What has a memory sees inputs at lag 0 alone; the linear model, which has none, finds lags
+    of them and, where those of y are open, is averaged with one of y alone.  Of one lag of y, it is no rival; beside
+    more than ``FEW``, or longer ones than the rows allow, it has the net's lags.  A learner that is such a model itself
+    is averaged alike, and has the lags of all.
     """
     if averages_changes(learner, settings["output_lags"], table) and not _differences(goal):
         U, index, _, known = _known(table, pieces, goal)
         averaged = choose_mean(U, index, counts=known["counts"])
-        return replace(learner, linear=averaged, output_lags=averaged.together[1])
+        is_linear = most_lags(learner, 1) is None
+        return replace(
+            learner, linear=averaged, **({"output_lags": averaged.together[1]} if is_linear else {})
+        )
     if not (table.X.shape[1] and learner.weighs_linear):
         return learner
     open_y, remembered = is_auto(settings["output_lags"]), learner.remembers and learner.input_lags == (0,)

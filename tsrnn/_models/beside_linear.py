@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._nets.delay import DelayDynamics, Layer, make_plan
-from .._nets.delay_linear import SHARES, Mixed, far_inputs, trusted_share
+from .._nets.delay_linear import SHARES, Mixed, out_of_range, trusted_share
 from .._nets.recurrent import beside_lags
 from .._series.units import none_held
 from .linear_mean import linear_mean
@@ -66,7 +66,7 @@ def share_of(models, series):
     """Return the share of the second of two models, linear one first, that runs over the held rows warrant."""
     *forecasts, w = _held_runs(models, series)
     kinds = ([v[:, :steps].reshape(len(w), -1) for v in forecasts] for steps in (1, None))
-    return trusted_share([Mixed(*kind, w) for kind in kinds], SHARES, far_inputs(series))
+    return trusted_share([Mixed(*kind, w) for kind in kinds], SHARES, out_of_range(series))
 
 
 def _held_runs(models, series):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._nets.delay import Layer, make_plan
-from .._nets.delay_linear import ridge
+from .._nets.delay_linear import ridge, runs_away
 from .._nets.delay_loss import WindowLoss
 from .._series.autoregression import difference, polynomial
 from .._series.histories import with_histories
@@ -58,16 +58,35 @@ def mean_of(D, O, averaged, sums, alpha=None):
     """Solve for each member, by a given penalty or those of most evidence; returns ``LinearMean``."""
     solved = [_solved(_plan(D, O, member), of, alpha) for member, of in zip(averaged.members, sums)]
     layers, alphas, losses = zip(*solved)
-    shares, together = [member.share for member in averaged.members], averaged.together
-    W = sum(
-        member.share * _in_levels(layer.W, D, O, member, together)
+    together = averaged.together
+    levels = [
+        Layer(_in_levels(layer.W, D, O, member, together), layer.b)
         for member, layer in zip(averaged.members, layers)
-    )
-    b = sum(share * layer.b for share, layer in zip(shares, layers))
+    ]
+    shares = np.array([member.share for member in averaged.members])
+    layer = _tame(D, O, averaged, levels, shares, int(max(alike.weight for alike in sums[0])))
+    return LinearMean(layer, alphas[0], float(shares @ losses))
+
+
+def _tame(D, O, averaged, levels, shares, n_rows):
+    """Average members in levels; a mean may run away though none of them does, and then those of least share go."""
+    plan, whole = make_plan(D, O, (), "identity", *averaged.together, []), shares
+    for k in np.argsort(shares) if len(shares) > 1 or averaged.repeated else ():
+        layer = _mean(averaged, levels, shares, (D, O))
+        if not runs_away(plan, np.concatenate([layer.W.ravel(), layer.b]), n_rows):
+            return layer
+        shares = np.where(np.arange(len(shares)) == k, 0.0, shares)
+        shares = shares / max(shares.sum(), 1e-300)
+    return _mean(averaged, levels, whole, (D, O))
+
+
+def _mean(averaged, levels, shares, widths):
+    """Average the layers of members in levels, and y of before.   widths : D, O."""
+    W, b = (sum(share * v for share, v in zip(shares, of)) for of in zip(*levels))
     if (r := averaged.repeated) > 0.0:
         W, b = (1 - r) * W, (1 - r) * b
-        W[_rows_of(averaged.period, D, O, together)] += r * np.eye(O)
-    return LinearMean(Layer(W, b), alphas[0], float(np.dot(shares, losses)))
+        W[_rows_of(averaged.period, *widths, averaged.together)] += r * np.eye(widths[1])
+    return Layer(W, b)
 
 
 def _plan(D, O, member):

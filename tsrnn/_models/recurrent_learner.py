@@ -255,7 +255,7 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
     def _has_rival(self, series):
         """Tell whether to weigh the net on held rows; the linear model of one lag is a rival where these are few."""
         n_held = sum(np.count_nonzero(s.held & (s.w > 0)) for s in series)
-        of_y = self.output_lags if self.linear is None else self.linear.members[0].output_lags
+        of_y = self.output_lags if self.linear is None else self.linear.together[1]
         return self.weighs_linear and 0 < n_held < (FEW_HELD if len(of_y) == 1 else np.inf)
 
     def _beside_linear(self, trained, series, mean):

@@ -7,7 +7,8 @@
                                                   s: of the least held error; gain: in its log, over share 0; m = 1.5;
                                                   d = .3, of n held rows .3 (400 / n) from 400 on; where these are
                                                   fewer than 30, d^2 is 30 / n - 1 more; where an input leaves
-                                                  its range in a part f of the last rows, f^2 more
+                                                  its range in a part f of the last rows, f^2 more,
+                                                  and 9 f^2 where y does that has none
 
 The first factor is the positive part of James and Stein [1]_: of a gain that is known to a standard error se, gain^2 -
 se^2 is what is no chance.  se is a jackknife's that leaves out one of 4 stretches of the held rows at a time [2]_, for
@@ -37,7 +38,8 @@ SHARES = tuple(k / 8 for k in range(9))  # of the net
 STRETCHES, MARGIN = 4, 1.5  # of the held rows; m
 DRIFT, SHORT = 0.3, 400  # d of few rows, and how many those are
 FEW_HELD = 30  # rows, of which fewer leave even a certain gain to chance, if it is not large
-LAST = 0.15  # of the rows of a series, that tell whether inputs leave the range they had
+LAST = 0.15  # of the rows of a series, that tell whether inputs or y leave the range they had
+Y_ASTRAY = 3.0  # times as much doubt where y does
 DEAR = 4.0  # times the squared errors of one step, the most that a free run which does not explode may cost
 
 
@@ -64,7 +66,7 @@ def ridge(net, sums, alpha=None):
     likely = tried = _solved(net, sums, solvers, alpha)
     if _grows_itself(net, sums, n_rows):
         return likely
-    while _explodes(net, tried.theta, n_rows):
+    while runs_away(net, tried.theta, n_rows):
         tried = _solved(net, sums, solvers, 10 * tried.alpha)
         if not tried.sse <= DEAR * likely.sse:
             return likely
@@ -94,7 +96,7 @@ def _grows_itself(net, sums, n_rows):
     return any((a.yy > fastest * a.squares()[oldest + a.outputs]).any() for a in sums)
 
 
-def _explodes(net, theta, n_rows):
+def runs_away(net, theta, n_rows):
     """Tell whether the free run of a linear net grows over n_rows from values that would be noise, undriven."""
     lags, n = np.array(net.y_seen, int)[::-1], min(n_rows, MOST_GROWN)
     if n < LEAST_GROWN or len(lags) == 0:
@@ -223,7 +225,7 @@ def trusted_share(losses, choices, far=0.0):
     """Return the share of the net: that of the least held error, drawn to 0 as far as its gain may be chance.
 
     losses : of each kind of forecast, on the held rows; over them the error is a geometric mean.   choices : what is
-    given to their ``squares`` for each of ``SHARES``: theta, for instance.   far : as of ``far_inputs``.
+    given to their ``squares`` for each of ``SHARES``: theta, for instance.   far : as of ``out_of_range``.
     """
     sums, counts = zip(*(_sums_of_stretches(loss, choices) for loss in losses))
     whole, best, gain, variance = _gain(sums)
@@ -236,13 +238,25 @@ def trusted_share(losses, choices, far=0.0):
     return max(s for s, error in zip(SHARES, whole) if s <= share + step / 2 and error <= whole[0])
 
 
-def far_inputs(series):
-    """Return in which part of the last rows of series the input that leaves its range most is beyond earlier ones."""
-    cuts = [int((1 - LAST) * len(s.X)) for s in series]
-    first, last = (np.concatenate(rows) for rows in zip(*((s.X[:n], s.X[n:]) for s, n in zip(series, cuts))))
+def out_of_range(series):
+    """Tell how far the last rows of series leave the range of those before.
+
+    The part of them of the input that leaves it most; without inputs ``Y_ASTRAY`` times that of y, which a net follows
+    less far than a linear model does.
+    """
+    if series[0].X.shape[1]:
+        return _beyond([s.X for s in series])
+    return Y_ASTRAY * _beyond([s.Y for s in series])
+
+
+def _beyond(series):
+    """Return in which part of the last rows of ``series`` (N, K) the column that leaves its range most does so."""
+    cuts = [int((1 - LAST) * len(V)) for V in series]
+    first, last = (np.concatenate(rows) for rows in zip(*((V[:n], V[n:]) for V, n in zip(series, cuts))))
     if first.size == 0:
         return 0.0
-    return float(((last < first.min(axis=0)) | (last > first.max(axis=0))).mean(axis=0).max())
+    least, most = np.nanmin(first, axis=0, initial=np.inf), np.nanmax(first, axis=0, initial=-np.inf)
+    return float(((last < least) | (last > most)).mean(axis=0).max())
 
 
 class Rivals(NamedTuple):
