@@ -23,6 +23,7 @@ from tsrnn._series.choices import choose_alone, choose_lags, choose_transform
 from tsrnn._series.lags import Averaged, Summand, of_one
 from tsrnn._series.seasons import find_seasons
 from tsrnn._series.units import Series
+from tsrnn.datasets import make_mackey_glass
 from tsrnn.preprocessing import Difference, Log
 
 
@@ -164,7 +165,7 @@ def test_all_steps_at_once_see_their_own_lags_of_a_season():
     wrong = model.forecast(24).to_numpy() - y[516:540].to_numpy()
     assert np.sqrt(np.mean(wrong**2)) < 0.15
     remembers = GRURegressor((2,), output_lags="auto", max_iter=1, random_state=0)
-    assert Forecaster(remembers, 24).fit(None, y[:540]).lags_ == clone(remembers).fit(None, y[:540]).lags_
+    assert Forecaster(remembers, 24).fit(None, y[:540]).lags_ == clone(remembers).fit(None, y[:540]).net_lags_
     late = Forecaster(ARXRegressor(), 2, gap=3).fit(None, y[:540]).lags_
     assert {48 - 3, 48 - 4} <= set(late.output_lags)  # counted from where y ends
     few = Forecaster(TDNNRegressor((3,), random_state=0, max_iter=2), 4).fit(None, y[:60]).lags_
@@ -265,6 +266,27 @@ def test_an_arx_of_past_y_is_the_mean_of_levels_and_differences():
     rows = Series(np.empty((240, 0)), y.to_numpy()[:, None], np.ones(240), np.zeros(240, bool))
     layer, *_ = linear_mean(0, 1, averaged, [rows])
     np.testing.assert_allclose(model.theta_, [*layer.W.ravel(), *layer.b], rtol=1e-6, atol=1e-9)
+
+
+def test_a_mean_that_would_run_away_gives_up_members():
+    """Each member follows this chaos without growing, their mean would not."""
+    y = make_mackey_glass(1500, random_state=1)
+    model = ARXRegressor().fit(None, y[:1000])
+    assert len(model.fitted_.trained.carry.averaged.members) > 2
+    assert np.abs(model.forecast(500)).max() < 2.0
+
+
+@pytest.mark.parametrize("name", ["NARXRegressor", "GRURegressor"])
+def test_a_net_of_a_walk_learns_levels_and_leaves_it_to_the_mean(name):
+    """Which learns differences as well, and which it therefore trusts more."""
+    y = np.random.default_rng(1).normal(size=300).cumsum()
+    settings = {"output_lags": "auto", "max_iter": 5, "random_state": 0}
+    net = getattr(tsrnn, name)((2,), **settings).fit(None, y)
+    arx = ARXRegressor().fit(None, y)
+    assert net.target_transform_ is None
+    assert arx.fitted_.trained.carry.averaged.of_changes > 0.5
+    ahead = [model.predict_ahead(None, y)[-50:] for model in (net, arx)]
+    np.testing.assert_allclose(*ahead, rtol=1e-3)
 
 
 def test_an_arx_of_inputs_that_hardly_tell_is_such_a_mean():

@@ -14,6 +14,7 @@ from tsrnn._nets import delay_loss as _delay_loss
 from tsrnn._nets.delay import free_runs, make_plan, run
 from tsrnn._nets.delay_linear import SHARES, trusted_share
 from tsrnn._nets.delay_loss import WindowLoss as Objective
+from tsrnn._series.lags import Averaged, Summand
 from tsrnn._series.units import Series
 from tsrnn._training.losses import resolve_loss
 from tsrnn.datasets import make_narendra
@@ -512,11 +513,13 @@ def test_a_net_whose_inputs_leave_their_range_is_doubted():
     inside = np.resize([-1.0, 1.0], 100)
     X = np.stack([inside, np.where(np.arange(100) < 94, 0.0, 2.0), inside], axis=1)
     rows = Series(X, inside[:, None], np.ones(100), np.zeros(100, bool))
-    assert delay_linear.out_of_range([rows]) == 0.4
-    assert delay_linear.out_of_range([rows, rows._replace(X=np.stack([inside] * 3, axis=1))]) == 0.2
+    assert delay_linear.doubt_of([rows]) == 0.4
+    assert delay_linear.doubt_of([rows, rows._replace(X=np.stack([inside] * 3, axis=1))]) == 0.2
     alone = rows._replace(X=X[:, :0])
-    assert delay_linear.out_of_range([alone]) == 0.0
-    assert delay_linear.out_of_range([alone._replace(Y=X[:, 1:2])]) == pytest.approx(1.2)
+    assert delay_linear.doubt_of([alone]) == 0.0
+    assert delay_linear.doubt_of([alone._replace(Y=X[:, 1:2])]) == pytest.approx(1.2)
+    averaged = Averaged((Summand((), (1,), (), 0.2), Summand((), (1,), (1,), 0.8)))
+    assert delay_linear.doubt_of([alone], averaged) == pytest.approx(1.6)
 
 
 def test_a_net_learns_the_held_rows_in_the_end(monkeypatch):

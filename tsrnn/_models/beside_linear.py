@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._nets.delay import DelayDynamics, Layer, make_plan
-from .._nets.delay_linear import SHARES, Mixed, out_of_range, trusted_share
+from .._nets.delay_linear import SHARES, Mixed, doubt_of, trusted_share
 from .._nets.recurrent import beside_lags
 from .._series.units import none_held
 from .linear_mean import linear_mean
@@ -51,7 +51,7 @@ def linear_beside(judged, series, averaged):
     if before is None or not any(np.any(s.held & (s.w > 0)) for s in series):
         return None
     theta = np.concatenate([before.layer.W.ravel(), before.layer.b])
-    share = share_of((DelayDynamics(theta, plan, judged.mean, judged.input_lag), judged), series)
+    share = share_of((DelayDynamics(theta, plan, judged.mean, judged.input_lag), judged), series, averaged)
     if share == 1.0:
         return None
     return Beside(share, before.layer, linear_mean(D, O, averaged, none_held(series)).layer)
@@ -62,11 +62,14 @@ def without_first(series, n):
     return [s._replace(w=np.where(np.arange(len(s.w)) < n, 0.0, s.w)) for s in series]
 
 
-def share_of(models, series):
-    """Return the share of the second of two models, linear one first, that runs over the held rows warrant."""
+def share_of(models, series, averaged=None):
+    """Return the share of the second of two models, linear one first, that runs over the held rows warrant.
+
+    averaged : the lags of the first, if it is a mean.
+    """
     *forecasts, w = _held_runs(models, series)
     kinds = ([v[:, :steps].reshape(len(w), -1) for v in forecasts] for steps in (1, None))
-    return trusted_share([Mixed(*kind, w) for kind in kinds], SHARES, out_of_range(series))
+    return trusted_share([Mixed(*kind, w) for kind in kinds], SHARES, doubt_of(series, averaged))
 
 
 def _held_runs(models, series):

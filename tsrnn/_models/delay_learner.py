@@ -19,8 +19,8 @@ from .._nets.delay_linear import (
     LinearInformation,
     assimilate_linear,
     blend,
+    doubt_of,
     linear_information,
-    out_of_range,
     ridge,
     trusted_share,
 )
@@ -313,7 +313,7 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         if not held or before is None:  # no row has the history of longer lags than the net's
             return made, theta
         choices = [blend(wide, net, theta, before.layer, share) for share in SHARES]
-        share = trusted_share(held, choices, out_of_range(series))
+        share = trusted_share(held, choices, doubt_of(series, averaged))
         later = self._learn_held(made, series) if share > 0.0 else theta
         if share == 1.0:
             return Made(net, later, decay), theta

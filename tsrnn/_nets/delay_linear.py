@@ -7,8 +7,9 @@
                                                   s: of the least held error; gain: in its log, over share 0; m = 1.5;
                                                   d = .3, of n held rows .3 (400 / n) from 400 on; where these are
                                                   fewer than 30, d^2 is 30 / n - 1 more; where an input leaves
-                                                  its range in a part f of the last rows, f^2 more,
-                                                  and 9 f^2 where y does that has none
+                                                  its range in a part f of the last rows, f^2 more;
+                                                  without inputs 9 f^2 of y, or 4 c^2 of a linear
+                                                  model of which a share c learns differences
 
 The first factor is the positive part of James and Stein [1]_: of a gain that is known to a standard error se, gain^2 -
 se^2 is what is no chance.  se is a jackknife's that leaves out one of 4 stretches of the held rows at a time [2]_, for
@@ -39,7 +40,7 @@ STRETCHES, MARGIN = 4, 1.5  # of the held rows; m
 DRIFT, SHORT = 0.3, 400  # d of few rows, and how many those are
 FEW_HELD = 30  # rows, of which fewer leave even a certain gain to chance, if it is not large
 LAST = 0.15  # of the rows of a series, that tell whether inputs or y leave the range they had
-Y_ASTRAY = 3.0  # times as much doubt where y does
+Y_ASTRAY, OF_CHANGES = 3.0, 2.0  # times the part of these rows in which y does, and the share of differences
 DEAR = 4.0  # times the squared errors of one step, the most that a free run which does not explode may cost
 
 
@@ -221,32 +222,34 @@ class Mixed:
         return self.w * np.sum((self.error + share * self.change) ** 2, axis=1), self.weight
 
 
-def trusted_share(losses, choices, far=0.0):
+def trusted_share(losses, choices, doubt=0.0):
     """Return the share of the net: that of the least held error, drawn to 0 as far as its gain may be chance.
 
     losses : of each kind of forecast, on the held rows; over them the error is a geometric mean.   choices : what is
-    given to their ``squares`` for each of ``SHARES``: theta, for instance.   far : as of ``out_of_range``.
+    given to their ``squares`` for each of ``SHARES``: theta, for instance.   doubt : as of ``doubt_of``.
     """
     sums, counts = zip(*(_sums_of_stretches(loss, choices) for loss in losses))
     whole, best, gain, variance = _gain(sums)
     if gain <= 0.0:
         return 0.0
     n, step = max(min(counts), 1), SHARES[1]
-    doubt = (DRIFT * min(1.0, SHORT / n)) ** 2 + max(0.0, FEW_HELD / n - 1.0) + far**2
-    share = SHARES[best] * max(0.0, 1.0 - MARGIN**2 * variance / gain**2) * gain**2 / (gain**2 + doubt)
+    wary = (DRIFT * min(1.0, SHORT / n)) ** 2 + max(0.0, FEW_HELD / n - 1.0) + doubt**2
+    share = SHARES[best] * max(0.0, 1.0 - MARGIN**2 * variance / gain**2) * gain**2 / (gain**2 + wary)
     # a mixture may run away though neither of its parts does
     return max(s for s, error in zip(SHARES, whole) if s <= share + step / 2 and error <= whole[0])
 
 
-def out_of_range(series):
-    """Tell how far the last rows of series leave the range of those before.
+def doubt_of(series, averaged=None):
+    """Return what the last rows of series, and a linear model of ``Averaged`` members, say against a net beside it.
 
-    The part of them of the input that leaves it most; without inputs ``Y_ASTRAY`` times that of y, which a net follows
-    less far than a linear model does.
+    The part of these rows in which the input that leaves its range most does so.  Without inputs ``Y_ASTRAY`` times
+    that of y, which a net follows less far than a linear model does, or ``OF_CHANGES`` times the share of the members
+    that learn differences, if that is more: the net learns levels.
     """
     if series[0].X.shape[1]:
         return _beyond([s.X for s in series])
-    return Y_ASTRAY * _beyond([s.Y for s in series])
+    of_changes = 0.0 if averaged is None else averaged.of_changes
+    return max(Y_ASTRAY * _beyond([s.Y for s in series]), OF_CHANGES * of_changes)
 
 
 def _beyond(series):

@@ -51,6 +51,12 @@ class Averaged(NamedTuple):
         outputs = set().union(*(member.levels for member in self.members))
         return tuple(sorted(inputs)), tuple(sorted(outputs | ({self.period} if self.repeated else set())))
 
+    @property
+    def of_changes(self):
+        """Share of the members that learn differences, where all see past y alone; else 0."""
+        driven = any(member.input_lags for member in self.members)
+        return 0.0 if driven else sum(member.share for member in self.members if member.differences)
+
 
 def of_one(input_lags, output_lags):
     """Return the ``Averaged`` of a single linear model."""
