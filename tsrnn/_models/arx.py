@@ -116,9 +116,9 @@ class ARXRegressor(SequenceRegressor):
     output_lags : int, sequence of int or "auto", default="auto"
         An int K means y(t - 1) ... y(t - K), a sequence for exactly those lags. "auto": those by which it forecasts
         held rows best, of a few and of seasons that the index suggests; without inputs in the mean of models of levels
-        and of differences by one row and by seasons, each with its own lags, weighed by their errors on these rows; with
-        inputs that tell little on these in the mean with such a one, and with y a season before, or the last one, where
-        this errs hardly more. See ``lags_``; given lags are those of a single model.
+        and of differences by one row and by seasons, each with its own lags, weighed by their errors on these rows;
+        with inputs that tell little on these in the mean with such a one, and with y a season before, or the last one,
+        where this errs hardly more. See ``lags_``; given lags are those of a single model.
     error_lags : int or sequence of int, default=0
         An int M adds the past one-step errors e(t - 1) ... e(t - M), e = y minus its forecast: ARMAX, by extended least
         squares [3]_. For a y measured with noise, whose coefficients plain ARX underestimates, and for series that two
