@@ -512,24 +512,11 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
 
     def _goal(self, table, pieces, form):
         """Return the ``Goal``; raise where it needs what is not known ahead, or differences that cannot be taken."""
-        goal = super()._goal(table, pieces, form)
-        is_ahead = self._columns_known_ahead()
+        goal, is_ahead = super()._goal(table, pieces, form), self._columns_known_ahead()
         if self.strategy == "recursive":
-            least = self._learner().input_lag if self.n_features_in_ else np.inf
-            if least < self.horizon and not is_ahead.all():
-                raise ValueError(
-                    f"strategy='recursive' sees inputs only {least} row(s) back, so it needs them ahead of time, but "
-                    f"known_ahead={self.known_ahead!r} leaves some out: give known_ahead='all' if they are known, or "
-                    f"input_lags=range({self.horizon}, ...), or strategy='multi_output'."
-                )
+            self._check_inputs_ahead(is_ahead)
             return goal
-        for side in goal.bounds or ():
-            for b in side:
-                if isinstance(b, int) and not is_ahead[b]:
-                    raise ValueError(
-                        f"target_bounds={self.target_bounds!r} names column {b} of X, whose value is needed for the "
-                        "rows to forecast: name it in known_ahead too."
-                    )
+        self._check_bounds_ahead(goal.bounds, is_ahead)
         if self.gap and len(goal.target.coef):
             raise ValueError(
                 f"target_transform={self.target_transform!r} takes differences, which start from the last y, but with "
@@ -541,6 +528,25 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
                 "add up: leave out the differences, or quantiles."
             )
         return goal
+
+    def _check_inputs_ahead(self, is_ahead):
+        """Raise where a closed loop needs inputs that are not known ahead."""
+        least = self._learner().input_lag if self.n_features_in_ else np.inf
+        if least < self.horizon and not is_ahead.all():
+            raise ValueError(
+                f"strategy='recursive' sees inputs only {least} row(s) back, so it needs them ahead of time, but "
+                f"known_ahead={self.known_ahead!r} leaves some out: give known_ahead='all' if they are known, or "
+                f"input_lags=range({self.horizon}, ...), or strategy='multi_output'."
+            )
+
+    def _check_bounds_ahead(self, bounds, is_ahead):
+        """Raise where a column of X that holds bounds is not known ahead."""
+        for b in (b for side in bounds or () for b in side):
+            if isinstance(b, int) and not is_ahead[b]:
+                raise ValueError(
+                    f"target_bounds={self.target_bounds!r} names column {b} of X, whose value is needed for the rows "
+                    "to forecast: name it in known_ahead too."
+                )
 
     # ---------------------------------------------------------------------------------- forecasting
 

@@ -86,33 +86,34 @@ def _common_timeline(places):
 def warn_of_spacing(parts, places):
     """Warn once where stamps have no spacing, or their step does not tell why rows are missing again and again."""
     for part in parts:
-        timeline = places[part.key].timeline
-        if timelines.irregular(timeline):
-            trouble = (
-                "has neither a step nor a calendar frequency nor a pattern: rows are taken as one step apart"
-            )
-            cure = (
-                "it its frequency if it has one (index.freq = ...), or regular stamps, for example with resample, "
-                "if the time between them matters"
-            )
-        elif timeline is not None and (cycle := timelines.left_out(timeline, part.stamps)):
-            step = timelines.spacing_name(timeline)[0]
-            trouble = (
-                f"goes on every {step}, and rows are missing at the same times of the {cycle}: each is a gap"
-            )
-            cure = (
-                "stamps"
-                if timeline.clock.kind == "int"
-                else "it a frequency (index.freq = ...), all rows (asfreq)"
-            )
-            cure += ", or a RangeIndex, if no row belongs there"
-        else:
-            continue
-        clock, values = part.stamps.clock, part.stamps.values
-        first, last = (timelines.show(clock, values[k]) for k in (0, -1))
-        steps = timelines.common_steps(part.stamps)
-        warn(f"The index ({first} ... {last}; most common steps {steps}) {trouble}. Give {cure}.")
-        return
+        found = _trouble(places[part.key].timeline, part.stamps)
+        if found is not None:
+            trouble, cure = found
+            clock, values = part.stamps.clock, part.stamps.values
+            first, last = (timelines.show(clock, values[k]) for k in (0, -1))
+            steps = timelines.common_steps(part.stamps)
+            warn(f"The index ({first} ... {last}; most common steps {steps}) {trouble}. Give {cure}.")
+            return
+
+
+def _trouble(timeline, stamps):
+    """Return what is wrong with the spacing of stamps, and the cure; None where nothing is."""
+    if timelines.irregular(timeline):
+        return (
+            "has neither a step nor a calendar frequency nor a pattern: rows are taken as one step apart",
+            "it its frequency if it has one (index.freq = ...), or regular stamps, for example with resample, if the "
+            "time between them matters",
+        )
+    if timeline is None or not (cycle := timelines.left_out(timeline, stamps)):
+        return None
+    step = timelines.spacing_name(timeline)[0]
+    cure = (
+        "stamps" if timeline.clock.kind == "int" else "it a frequency (index.freq = ...), all rows (asfreq)"
+    )
+    return (
+        f"goes on every {step}, and rows are missing at the same times of the {cycle}: each is a gap",
+        f"{cure}, or a RangeIndex, if no row belongs there",
+    )
 
 
 def place_after(dynamics, units, places, part, X, U, stretches, past):
