@@ -360,7 +360,7 @@ def test_members_whose_errors_cancel_are_chosen():
 
 
 def test_step_groups_cover_all_steps():
-    for h in (1, 2, 3, 7, 24, 48, 100):
+    for h in (1, 2, 3, 7, 8, 24, 48, 100):
         steps = [s for g in blend.step_groups(h) for s in range(h)[g]]
         assert steps == list(range(h))
 
