@@ -131,7 +131,8 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         classes : array-like of shape (n_classes,), optional
             All labels there will ever be; in the first call, where its y does not have them all.
         forgetting : float, default=1.0
-            In (0, 1]: what was learnt before, and each new row, count for that to the power of the rows after them.
+            In (0, 1]: what was learnt before, and each new row, count for ``forgetting`` to the power of the number of
+            rows after them.
 
         Returns
         -------

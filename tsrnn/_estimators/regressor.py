@@ -120,17 +120,18 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         """Learn how wrong the forecasts are, for their intervals; the model stays as it is.
 
         ``fit`` has done so already: on the rows held back for early stopping, with the model as it was before it
-        learnt them, if it did, or, where none were, on the last rows of training. Errors are a little small there, as
-        are those of forecasts longer than what was held back in one stretch.
+        learnt them, if it did, or, if none were held back, on the last rows of training. Errors are a little too small
+        there, as are those of forecasts longer than what was held back in one stretch.
 
         Parameters
         ----------
         X, y, groups : as for ``fit``
-            Without ``cv`` rows that were not trained on, such as a whole year, so that all seasons are in them; rows
-            that were get a warning.
+            Without ``cv``, rows that were not trained on, such as a whole year, so that they contain all seasons; for
+            training rows there is a warning.
         cv : int or cross-validation splitter, optional
-            Then X, y may be the training rows: copies of the model are fitted on one part of them and err on the other.
-            An int stands for as many copies, each of which leaves out its share of the rows, in up to four stretches.
+            Then X, y may be the training rows: copies of the model are fitted on one part of them and judged on the
+            other. An int is the number of copies, each of which leaves out its share of the rows, in up to four
+            stretches.
 
         Returns
         -------
@@ -527,12 +528,12 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
     def score(self, X, y, sample_weight=None, groups=None):
         """Return R2 of the free run ``predict(X)``, where y was measured; the mean over several outputs.
 
-        A second experiment must not be judged by the end of the first. So where nothing tells that rows go on from
-        those seen (``start="auto"`` and no stamps: a plain array after another), the first y, as many as the model
-        looks back on, are what the run starts from, and are not judged, if as many rows are left. Rows that do go on
-        lose nothing by it. The states of a recurrent net still go on: give ``start="estimate"`` where they cannot. The
-        fit of :func:`tsrnn.diagnostics.diagnose` and :class:`tsrnn.plotting.CompareDisplay` run so, too.
-        ``predict_ahead`` has the y of all rows: only as many first rows as it looks back on feel where they start.
+        A second experiment must not be judged by the end of the first. So if nothing says that rows continue those seen
+        (``start="auto"`` and no stamps: one plain array after another), the run starts from the first y, as many as the
+        model looks back on, and these are not judged, provided that as many rows are left. Rows that do continue lose
+        nothing by it. The states of a recurrent net still continue: give ``start="estimate"`` where they cannot. The
+        fit of :func:`tsrnn.diagnostics.diagnose` and :class:`tsrnn.plotting.CompareDisplay` start in the same way.
+        ``predict_ahead`` has the y of all rows, so the start matters only for as many first rows as it looks back on.
         ``calibrate`` begins from the mean, and its first rows only warm up.
 
         Parameters

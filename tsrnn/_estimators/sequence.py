@@ -402,8 +402,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         """Learn a little from new rows and remember them: weights and memory advance.
 
         On an unfitted model this is ``fit``. Later calls learn from the new rows, which must follow those seen,
-        without forgetting the old: a small TDNN or NARX by recursive Gauss-Newton, in open loop (a linear one,
-        fitted without early stopping, then is what a fit to all rows gives), larger and recurrent nets by a pass of
+        without forgetting the old: a small TDNN or NARX by recursive Gauss-Newton, in open loop (a linear one, fitted
+        without early stopping, becomes what a fit to all rows gives), larger and recurrent nets by one pass of
         stochastic gradient, an echo state network by adding to its sums. The scaling stays as it was.
 
         Parameters
@@ -466,8 +466,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         X : array-like or DataFrame of shape (n_timesteps, n_features), or None
             Inputs of the rows that follow those seen last. Of several series, only those named advance.
         y : array-like of shape (n_timesteps,) or (n_timesteps, n_outputs), optional
-            Measured outputs. Where they are NaN, or where there is no y at all, the model feeds itself; a direct
-            ``Forecaster`` a horizon at a time, which begins anew in each call. One or two values in a row that lie far
+            Measured outputs. Where they are NaN, or if there is no y at all, the model feeds itself; a direct
+            ``Forecaster`` one horizon at a time, beginning anew in each call. One or two values in a row that lie far
             outside the range of training are taken as not measured, with a warning, unless ``target_bounds`` is given
             or None.
         groups : as for ``fit``

@@ -132,9 +132,9 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         look at the held rows in every fifth of so many iterations, at most 8 apart: ``validation_curve_`` repeats the
         last look.
     n_restarts : int or "auto", default="auto"
-        Train from as many random starts. "auto": one; or three nets, and the mean of them, where y has one value for
-        each of fewer than 2000 series, without attention, convolution and ``warm_start`` (which goes on with the three
-        of an earlier fit).
+        Train from this many random starts. "auto": one; or the mean of three nets, where y has one value for each of
+        fewer than 2000 series, without attention, convolution and ``warm_start`` (which continues from the three of an
+        earlier fit).
     n_jobs : int or None, default=None
         Threads, each with a share of the sequences of a batch, or of the restarts; the result does not depend on their
         number. None is 1 unless in a ``joblib.parallel_config``, -1 all processors.
@@ -152,11 +152,11 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     state_ : tuple (X, Y, states)
         The memory after the last row seen: the rows of the lags, in scaled units, and the states of each layer.
     lags_ : tuple (input_lags, output_lags) of tuples of int
-        All lags that are seen, those that were found where they are "auto". A linear model beside the net may have
-        more than the net: given to the constructor, these would be the net's, too.
+        All lags that are seen, including those found by "auto". A linear model beside the net may see more than the
+        net does: given to the constructor, all of these would be lags of the net, too.
     net_lags_ : tuple (input_lags, output_lags) of tuples of int
-        Those of the net: what the two parameters stand for. Given instead of "auto" they make the same net, and leave
-        a linear model beside it, if any, no lags of y but these.
+        The lags of the net: what the two parameters stand for. Given instead of "auto" they make the same net, and
+        limit the linear model beside it, if any, to these lags of y.
     lead_ : int
         Rows of history that the lags need.
     n_iter_ : int
