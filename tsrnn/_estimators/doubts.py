@@ -26,9 +26,8 @@ def believed_later(estimator, fitted, table):
     units = fitted.units
     if units.range is None or not fitted.trained.dynamics.sees_y:
         return table
-    impossible = np.zeros(table.y.shape, bool)
-    if is_auto(estimator.target_transform):
-        impossible = np.isinf(units.target.ends(table.y))
+    found = is_auto(estimator.target_transform) and units.target.pointwise
+    impossible = np.isinf(units.target.ends(table.y)) if found else np.zeros((1, 1), bool)
     places, alone = fitted.series, estimator.n_features_in_ == 0
     going_on = [
         part.key for part in table.parts if alone or tells(part.stamps)

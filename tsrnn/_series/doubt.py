@@ -207,9 +207,13 @@ def believed_after(table, ends, before, impossible):
     """Return a ``Table`` without the y that is doubted, which is NaN, and say so; with the ``Doubt`` at the ends.
 
     ends : as of ``ends_of``.   before : {key: (O,) ``Doubt``} of series that go on; all is believed of the others.
-    impossible : (N, O) bool, those of which the model can make nothing.
+    impossible : (N, O) bool, those of which the model can make nothing; or (1, 1) False.
     """
-    coded = np.isin(table.y, CODES) & _beyond(table.y, *ends)
+    beyond = _beyond(table.y, *ends)
+    if not (beyond | impossible).any():
+        known = [(p.key, table.y[p.rows]) for p in table.parts if before.get(p.key) is not None]
+        return table._replace(doubt={key: _gone_on(Y, before[key]) for key, Y in known})
+    coded = np.isin(table.y, CODES) & beyond
     Y, doubt = np.where(impossible | coded, np.nan, table.y), {}
     for part in table.parts:
         if before.get(part.key) is not None:
@@ -234,6 +238,15 @@ def _where(table, t):
     at = t if table.order is None else table.order[t]
     stamp = None if part.stamps is None else part.stamps.values[t - part.rows.start]
     return f" in row {at}" + ("" if stamp is None else f" ({show(part.stamps.clock, stamp)})")
+
+
+def _gone_on(Y, before):
+    """Return each ``Doubt`` (O,) after Y (N, O), all of which is believed."""
+    after = []
+    for u, doubt in zip(Y.T, before):
+        u = u[np.isfinite(u)]
+        after.append(doubt._replace(last=float(u[-1]), run=0, seen=doubt.seen + len(u)) if len(u) else doubt)
+    return tuple(after)
 
 
 def doubtful_after(Y, ends, before):
