@@ -11,6 +11,7 @@ import pytest
 from public import STRICT
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
+from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -1100,3 +1101,15 @@ def test_stamps_before_1970_are_those_of_their_rows():
     forecast = model.forecast(6)
     assert forecast.index[0] == pd.Timestamp("1959-01-01")
     np.testing.assert_allclose(forecast, y[-12:-6].to_numpy() + 0.5, atol=0.5)
+
+
+def test_forecasts_follow_y_out_of_the_range_of_training():
+    """Far beyond it they stay near the last value, whatever bounds keep forecasts from running away."""
+    rng = np.random.default_rng(0)
+    y = 50 + rng.normal(size=300).cumsum()
+    later = y[-1] + np.linspace(0, 8 * np.ptp(y), 400) + rng.normal(size=400).cumsum()
+    model = AutoForecaster(3, candidates=[DecisionTreeRegressor(max_depth=3)], random_state=0).fit(None, y)
+    forecast = model.trajectories(None, later, 3).forecast.reshape(-1, 3)
+    truth = np.lib.stride_tricks.sliding_window_view(later, 3)[: len(forecast)]
+    last = np.append(y[-1], later)[: len(truth), None]
+    assert np.sqrt(np.mean((forecast - truth) ** 2)) < 1.2 * np.sqrt(np.mean((last - truth) ** 2))

@@ -23,7 +23,7 @@ from sklearn.base import clone
 from .._values import kept
 from .._warn import WorseThanNaiveWarning
 from . import linear, smoothing
-from .field import naive_forecasts
+from .field import naive_forecasts, within
 
 
 WARM = 400  # rows of warm-up of a net before an origin, beside its lags
@@ -374,11 +374,15 @@ class Foreign(Candidate):
 @kept("regressor member")
 @dataclass(eq=False)
 class ForeignMember:
-    """A fitted regressor for each output, the scale of its residuals by step, and the autoregression it corrects."""
+    """A fitted regressor for each output, the scale of its residuals by step, and the autoregression it corrects.
+
+    ranges : least and greatest features (2, D) that each has seen, beyond which nobody knows what it answers.
+    """
 
     base: LinearMember
     models: list
     scales: list
+    ranges: list
 
     @property
     def lead(self):
@@ -389,7 +393,7 @@ class ForeignMember:
     def of(cls, candidate, blocks, steps):
         """Fitted to blocks."""
         recipes = [recipe._replace(rectify=None) for recipe in candidate.recipes]
-        member = cls(LinearMember.of(recipes, blocks, steps), [], [])
+        member = cls(LinearMember.of(recipes, blocks, steps), [], [], [])
         rng = np.random.default_rng(0)
         for o in range(len(recipes)):
             Z, r, step = member._examples(blocks, o, steps, rng)
@@ -398,6 +402,7 @@ class ForeignMember:
                 warnings.simplefilter("ignore", WorseThanNaiveWarning)  # of rows that are not in time here
                 member.models.append(clone(candidate.regressor).fit(Z, r / scale[step]))
             member.scales.append(scale)
+            member.ranges.append(np.stack([Z.min(axis=0), Z.max(axis=0)]))
         return member
 
     def _examples(self, blocks, o, steps, rng):
@@ -449,9 +454,11 @@ class ForeignMember:
         out = []
         for o, (model, scale, fitted) in enumerate(zip(self.models, self.scales, self.base.fits)):
             Z, forecasts = self._pairs(block, i, o, origins, steps)
+            last = block.levels(fitted.recipe.pointwise)[np.maximum(origins - 1, 0), o]
             by_step = scale[np.minimum(np.arange(steps), len(scale) - 1)]
-            forecasts = forecasts + by_step * model.predict(Z).reshape(forecasts.shape)
-            out.append(linear.to_y(fitted.recipe.pointwise, np.clip(forecasts, fitted.low, fitted.high)))
+            wrong = model.predict(np.clip(Z, *self.ranges[o])).reshape(forecasts.shape)
+            forecasts = within(fitted, last, forecasts + by_step * wrong)
+            out.append(linear.to_y(fitted.recipe.pointwise, forecasts))
         return np.stack(out, axis=2)
 
     def more(self, block, i, start):

@@ -21,7 +21,7 @@ from .._series.stamps import PER_SECOND, to_index
 from .._training.least_squares import one_thread
 from .._values import kept
 from . import leaning
-from .field import Block
+from .field import Block, within
 
 
 KEPT = 3000  # most rows of a memory
@@ -284,7 +284,7 @@ class Blend(Direct):
         known = seen[:, None] & (rows < len(block))
         truth = np.where(known[..., None], block.Y[np.minimum(rows, len(block) - 1)], np.nan)
         leant = leaning.lean(forecasts - truth, every, origins, self.horizon, self.gap)
-        return np.clip(forecasts[np.searchsorted(every, origins)] - leant, self.low, self.high)
+        return within(self, _last(block, origins), forecasts[np.searchsorted(every, origins)] - leant)
 
     def _joined_members(self, block, number, origins, steps):
         """Blend the members' forecasts of the rows after the gap after origins (M,) of a block, (M, steps, O)."""
@@ -294,7 +294,7 @@ class Blend(Direct):
             for member, w in zip(self.members, self.weights):
                 forecasts = member.ahead(block, number, origins, self.gap + steps)[:, self.gap :]
                 is_finite = np.isfinite(forecasts)
-                inside = np.clip(np.nan_to_num(forecasts), self.low, self.high)
+                inside = within(self, _last(block, origins), np.nan_to_num(forecasts))
                 if self.ensemble == "median":
                     each.append(np.where(is_finite, inside, np.nan))
                     continue
@@ -305,6 +305,11 @@ class Blend(Direct):
             nobody = np.isnan(each).all(axis=0)
             return np.nanmedian(np.where(nobody, 0.0, each), axis=0)
         return total / np.maximum(weight, 1e-300)
+
+
+def _last(block, origins):
+    """Return y (M, O) in the row before each origin (M,), filled where it was not measured."""
+    return block.levels(None)[np.maximum(origins - 1, 0)]
 
 
 def scale_of(Y):

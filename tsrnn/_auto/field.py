@@ -25,6 +25,7 @@ STRETCHES_THEN, HELD_THEN = 5, 0.55  # of so many
 TINY = 1e-9  # of the size of y, the least naive error (a constant series has none)
 HUGE = 1e100  # stands for an infinite error: its square is still finite
 QUIET = 0.3  # least unit of a stretch, as a share of the overall error: a quiet stretch must not dominate
+NEAR = 0.25  # of the width of bounds, by which a forecast may leave a last value beyond them
 
 
 class Block:
@@ -229,3 +230,12 @@ def _stretch(cuts, f, share, rng):
     a, b = cuts[f]
     n = max(1, round(share * (b - a)))
     return Stretch(int(a), np.sort(a + rng.permutation(b - a)[:n]))
+
+
+def within(bounds, last, forecasts):
+    """Clip forecasts (M, steps, ...) to the bounds of training, or near the last known value (M, ...) if that is out.
+
+    bounds : with ``low`` and ``high``, numbers or (...).
+    """
+    near, last = NEAR * (bounds.high - bounds.low), last[:, None]
+    return np.clip(forecasts, np.minimum(bounds.low, last - near), np.maximum(bounds.high, last + near))

@@ -15,6 +15,7 @@ import numpy as np
 from .._series import autoregression as ar
 from .._series.seasons import harmonics, propose_differences, propose_lags, propose_pointwise
 from .._values import kept
+from .field import within
 
 
 PENALTIES = (1e-5, 1e-3, 1e-2, 1e-1)  # from next to none to one that short series want
@@ -235,7 +236,8 @@ def levels_ahead(fitted, block, i, o, origins, steps, E=None):
         beta, b = fitted.corrections
         step = np.minimum(np.arange(steps), len(b) - 1)  # beyond the last fitted step its correction stays
         forecasts = forecasts + Z @ beta[:, step] + b[step]
-    return np.clip(np.nan_to_num(forecasts, nan=0.0, posinf=1e300, neginf=-1e300), fitted.low, fitted.high)
+    forecasts = np.nan_to_num(forecasts, nan=0.0, posinf=1e300, neginf=-1e300)
+    return within(fitted, u[np.maximum(origins - 1, 0)], forecasts)
 
 
 def forecast(fitted, block, i, o, origins, steps):
