@@ -481,12 +481,12 @@ def test_a_series_that_partial_fit_begins_has_the_washout_of_training():
 
 @pytest.mark.parametrize("name", ["NARX", "GRU", "ESN", "ARX"])
 def test_a_gap_cuts_one_series_of_a_panel(name):
-    """Training takes what lies on the two sides of a gap for two series."""
+    """Training takes what lies on the two sides of a gap, of more than ten rows, for two series."""
     X, y = stacked(OLD)
-    gone = (X.index.get_level_values(0) == "c") & np.isin(np.arange(len(X)) - 105, np.arange(30, 33))
+    gone = (X.index.get_level_values(0) == "c") & np.isin(np.arange(len(X)) - 105, np.arange(30, 42))
     cut = clone(MODELS[name]).fit(X[~gone], y[~gone])
     Xs, ys = as_list(OLD, False)[:2]
-    parts = [[v[:30], v[33:]] for v in (Xs[2], ys[2])]
+    parts = [[v[:30], v[42:]] for v in (Xs[2], ys[2])]
     wanted = clone(MODELS[name]).fit([*Xs[:2], *parts[0]], [*ys[:2], *parts[1]])
     np.testing.assert_array_equal(cut.theta_, wanted.theta_)
     later, _ = stacked(LATER, later=True)

@@ -355,7 +355,7 @@ def test_washout_is_weight_zero_at_the_beginning(model, solver):
 @unfed
 def test_washout_rows_have_no_target(model):
     wrong = y[:250].copy()
-    wrong[:20] = -99
+    wrong[:20] = -98
     kw = {"scale": None, "washout": 20, "sequence_length": 25}
     assert np.array_equal(fit(model, X[:250], wrong, **kw).theta_, fit(model, **kw).theta_)
     kw["washout"] = 19
