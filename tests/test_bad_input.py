@@ -490,7 +490,7 @@ BAD_COMBINATIONS = {
     ),
     "sampling with L-BFGS": (
         {"output_lags": 1, "training": "scheduled_sampling", "solver": "lbfgs"},
-        ["'lbfgs'", "scheduled sampling", "'adam'"],
+        ["'lbfgs'", "scheduled_sampling", "'adam'"],
     ),
     "evolution": ({"solver": "evolution"}, ["'evolution'", "does not train", "'adam'", "'lbfgs'"]),
     "washout longer than the series": ({"washout": N}, ["washout=80", "smaller washout"]),

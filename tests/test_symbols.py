@@ -244,9 +244,9 @@ def test_what_training_had_not(model):
     ("given", "change", "message"),
     [
         (X, {"categorical_features": ["month"]}, "'month' is not a column of X"),
-        (X, {"categorical_features": [True, False]}, "2 entries, but X 3 columns"),
+        (X, {"categorical_features": [True, False]}, "2 entries, but X has 3 columns"),
         (X, {"categorical_features": "day"}, "sequence of columns"),
-        (X, {"categorical_features": ["wind"]}, "'wind': give strings or ints"),
+        (X, {"categorical_features": ["wind"]}, "'wind' of X .* give strings or ints"),
         (X.assign(weather=[1, "a"] * 100), {}, "X"),
         (X.assign(weather=pd.Series([None] * 200, dtype="category")), {}, "no category in column 'weather'"),
         (X, {"embedding_size": 0}, "embedding_size"),
