@@ -517,9 +517,9 @@ def test_a_net_whose_inputs_leave_their_range_is_doubted():
     assert delay_linear.doubt_of([rows, rows._replace(X=np.stack([inside] * 3, axis=1))]) == 0.2
     alone = rows._replace(X=X[:, :0])
     assert delay_linear.doubt_of([alone]) == 0.0
-    assert delay_linear.doubt_of([alone._replace(Y=X[:, 1:2])]) == pytest.approx(1.2)
+    assert delay_linear.doubt_of([alone._replace(Y=X[:, 1:2])]) == pytest.approx(4.0)
     averaged = Averaged((Summand((), (1,), (), 0.2), Summand((), (1,), (1,), 0.8)))
-    assert delay_linear.doubt_of([alone], averaged) == pytest.approx(1.6)
+    assert delay_linear.doubt_of([alone], averaged) == pytest.approx(3.6)
 
 
 def test_a_net_learns_the_held_rows_in_the_end(monkeypatch):

@@ -8,8 +8,8 @@
                                                   d = .3, of n held rows .3 (400 / n) from 400 on; where these are
                                                   fewer than 30, d^2 is 30 / n - 1 more; where an input leaves
                                                   its range in a part f of the last rows, f^2 more;
-                                                  without inputs 9 f^2 of y, or 4 c^2 of a linear
-                                                  model of which a share c learns differences
+                                                  without inputs 100 f^2 of y, or 36 c^2 of a
+                                                  mean whose differences outweigh levels by c
 
 The first factor is the positive part of James and Stein [1]_: of a gain that is known to a standard error se, gain^2 -
 se^2 is what is no chance.  se is a jackknife's that leaves out one of 4 stretches of the held rows at a time [2]_, for
@@ -40,7 +40,10 @@ STRETCHES, MARGIN = 4, 1.5  # of the held rows; m
 DRIFT, SHORT = 0.3, 400  # d of few rows, and how many those are
 FEW_HELD = 30  # rows, of which fewer leave even a certain gain to chance, if it is not large
 LAST = 0.15  # of the rows of a series, that tell whether inputs or y leave the range they had
-Y_ASTRAY, OF_CHANGES = 3.0, 2.0  # times the part of these rows in which y does, and the share of differences
+Y_ASTRAY, OF_CHANGES = (
+    10.0,
+    6.0,
+)  # times the part of these rows in which y does, and what differences have more
 DEAR = 4.0  # times the squared errors of one step, the most that a free run which does not explode may cost
 
 
@@ -243,8 +246,8 @@ def doubt_of(series, averaged=None):
     """Return what the last rows of series, and a linear model of ``Averaged`` members, say against a net beside it.
 
     The part of these rows in which the input that leaves its range most does so.  Without inputs ``Y_ASTRAY`` times
-    that of y, which a net follows less far than a linear model does, or ``OF_CHANGES`` times the share of the members
-    that learn differences, if that is more: the net learns levels.
+    that of y, which a net follows less far than a linear model does, or ``OF_CHANGES`` times that by which members of
+    differences outweigh those of levels, if that is more: the net learns levels.
     """
     if series[0].X.shape[1]:
         return _beyond([s.X for s in series])

@@ -53,9 +53,10 @@ class Averaged(NamedTuple):
 
     @property
     def of_changes(self):
-        """Share of the members that learn differences, where all see past y alone; else 0."""
+        """What the members that learn differences have more of the mean than those of levels, where all see y alone."""
         driven = any(member.input_lags for member in self.members)
-        return 0.0 if driven else sum(member.share for member in self.members if member.differences)
+        of_levels = sum(member.share for member in self.members if not member.differences)
+        return 0.0 if driven else max(0.0, 1.0 - 2.0 * of_levels)
 
 
 def of_one(input_lags, output_lags):
