@@ -877,7 +877,7 @@ def assert_same_sums(a, b):
         for one, other in zip(a.information, b.information):
             np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
         return
-    for one, other in zip(a.sums, b.sums, strict=True):
+    for one, other in zip(*(sum(c.sums, ()) for c in (a, b)), strict=True):
         for field, v in one._asdict().items():
             w = getattr(other, field)
             np.testing.assert_allclose(v, w, rtol=1e-9, atol=1e-9 * np.abs(w).max())

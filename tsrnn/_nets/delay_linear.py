@@ -7,9 +7,9 @@
                                                   s: of the least held error; gain: in its log, over share 0; m = 1.5;
                                                   d = .3, of n held rows .3 (400 / n) from 400 on; where these are
                                                   fewer than 30, d^2 is 30 / n - 1 more; where an input leaves
-                                                  its range in a part f of the last rows, f^2 more;
-                                                  without inputs 100 f^2 of y, or 36 c^2 of a
-                                                  mean whose differences outweigh levels by c
+                                                  its range in a part f of the last rows, f^2 more,
+                                                  or 100 f^2 of y, or 36 c^2 of a mean whose
+                                                  differences outweigh levels by c
 
 The first factor is the positive part of James and Stein [1]_: of a gain that is known to a standard error se, gain^2 -
 se^2 is what is no chance.  se is a jackknife's that leaves out one of 4 stretches of the held rows at a time [2]_, for
@@ -245,14 +245,13 @@ def trusted_share(losses, choices, doubt=0.0):
 def doubt_of(series, averaged=None):
     """Return what the last rows of series, and a linear model of ``Averaged`` members, say against a net beside it.
 
-    The part of these rows in which the input that leaves its range most does so.  Without inputs ``Y_ASTRAY`` times
-    that of y, which a net follows less far than a linear model does, or ``OF_CHANGES`` times that by which members of
-    differences outweigh those of levels, if that is more: the net learns levels.
+    The most of: the part of these rows in which the input that leaves its range most does so; ``Y_ASTRAY`` times that
+    of y, which a net follows less far than a linear model does; ``OF_CHANGES`` times that by which members of
+    differences outweigh those of levels, where all see past y alone: the net learns levels.
     """
-    if series[0].X.shape[1]:
-        return _beyond([s.X for s in series])
     of_changes = 0.0 if averaged is None else averaged.of_changes
-    return max(Y_ASTRAY * _beyond([s.Y for s in series]), OF_CHANGES * of_changes)
+    of_y = _beyond([s.Y for s in series])
+    return max(_beyond([s.X for s in series]), Y_ASTRAY * of_y, OF_CHANGES * of_changes)
 
 
 def _beyond(series):
