@@ -87,6 +87,10 @@ def test_what_is_real_is_kept():
     step = noise.copy()
     step[590:] += 100
     assert doubted(step) == none
+    for n in (3, 4):  # so does one that has just begun
+        step = noise.copy()
+        step[-n:] += 100
+        assert doubted(step) == none
     regular = noise.copy()
     regular[20::100] = 100  # the first day of each month
     assert doubted(regular) == none
@@ -95,8 +99,19 @@ def test_what_is_real_is_kept():
     assert doubted(noise) == at
     caused = np.isin(np.arange(600), at).astype(float)[:, None]  # a promotion, say
     assert doubted(noise, caused) == none
+    caused[5] = np.nan
+    assert doubted(noise, caused) == none
     assert doubted(noise, rng.normal(size=(600, 1))) == at
     assert doubted(noise[:49]) == none  # too few rows to tell
+
+
+def test_inputs_that_say_nothing_explain_nothing():
+    """The mean of a constant is rounded."""
+    u = NOISE[:1000].copy()
+    at = np.sort(np.random.default_rng(6).permutation(1000)[:18])
+    u[at] += 30
+    X = np.full((1000, 3), [1e6 + 0.1, 0.3, np.nan])
+    assert doubted(u, X) == at.tolist()
 
 
 def test_rows_that_the_index_lacks_cost_what_missing_values_do():

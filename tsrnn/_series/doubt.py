@@ -151,10 +151,9 @@ def _gap(d, least):
 
 def _distance(u, at):
     """Measure how far values of u (n,), in places ``at`` (m,), lie from the medians before and after them, (m,)."""
-    padded = np.pad(u, AROUND, mode="reflect")
-    steps = np.arange(AROUND)
-    before = np.median(padded[at[:, None] + steps], axis=1)
-    after = np.median(padded[at[:, None] + AROUND + 1 + steps], axis=1)
+    steps = np.arange(AROUND)  # near an end the five there, so that three in a row do not stand alone
+    before = np.median(u[np.maximum(at - AROUND, 0)[:, None] + steps], axis=1)
+    after = np.median(u[np.minimum(at + 1, len(u) - AROUND)[:, None] + steps], axis=1)
     return np.maximum(np.minimum(before, after) - u[at], u[at] - np.maximum(before, after))
 
 
@@ -168,10 +167,11 @@ def _regular(at):
 
 
 def _explained(at, X):
-    """Tell whether inputs X (N, F) are unusual in rows (m,), or in those before."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        apart = [X[np.maximum(at - back, 0)].mean(axis=0) - X.mean(axis=0) for back in (0, 1)]
-        return bool((np.abs(apart) * np.sqrt(len(at)) > RARE * X.std(axis=0)).any())
+    """Tell whether inputs X (N, F), NaN where unknown, are unusual in rows (m,), or in those before."""
+    X = X[:, np.fmin.reduce(X) < np.fmax.reduce(X)]  # a constant's mean is rounded, and differs from it
+    mean, spread = np.nanmean(X, axis=0), np.nanstd(X, axis=0)
+    apart = [np.nan_to_num(X[np.maximum(at - back, 0)] - mean).mean(axis=0) for back in (0, 1)]
+    return bool((np.abs(apart) * np.sqrt(len(at)) > RARE * spread).any())
 
 
 # ---------------------------------------------------------------------------------------- after training
