@@ -1,5 +1,6 @@
 """Values of y that are not believed, and rows that the index lacks: what they cost, and what is kept."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -166,6 +167,21 @@ def test_which_later_values_are_doubted():
     assert len(doubted_after(np.tile([5.0, 50.0], 100))[0]) < 8  # again and again: so it is now
     assert doubted_after([100, 6], begin=np.nan)[0] == [0]
     assert doubted_after([18, 6], begin=np.nan)[0] == none
+
+
+def test_counts_and_what_is_seldom_anything_are_believed_later():
+    rng = np.random.default_rng(8)
+    seldom = np.where(rng.random(300) < 0.05, rng.gamma(0.5, 1.0, 300), 0.0)
+    many = np.c_[rng.integers(0, 3, 300), seldom, np.full(300, 5.0), NOISE[:300]]
+    model = ARXRegressor(output_lags=2, target_transform=None).fit(None, many)
+    model = pickle.loads(pickle.dumps(model))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "y is")
+        model.update(None, np.array([[8.0, 50.0, 7.0, 0.0], [0.0, 0.0, 5.0, 0.0]]))
+    with pytest.warns(UserWarning, match="y is 99 in row 0"):
+        model.update(None, np.array([[8.0, 50.0, 7.0, 99.0]]))
+    with pytest.warns(UserWarning, match="y is -999 in row 0"):
+        model.update(None, np.array([[-999.0, 50.0, 7.0, 0.0]]))
 
 
 @pytest.mark.parametrize("n", [1, 2, 7])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._series.doubt import believed_after, ends_of, last_believed
+from .._series.doubt import believed_after, ends_of, last_believed, tells_later
 from .._series.lags import is_auto
 from .._series.timeline import tells
 
@@ -16,7 +16,8 @@ def with_range(units, places, table):
     """Return units and places after training that later y is compared with, unless each series has its own scale."""
     if units.own is not None:
         return units, places
-    ends = {part.key: last_believed(table.y[part.rows]) for part in table.parts}
+    tells = tells_later(table.y)
+    ends = {part.key: last_believed(table.y[part.rows], tells) for part in table.parts}
     places = {key: place._replace(doubt=ends[key]) for key, place in places.items()}
     return units._replace(range=ends_of(table.y)), places
 

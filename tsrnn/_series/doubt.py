@@ -18,7 +18,7 @@ range, or are below 0 where no other is.
 
 Of rows after training, of which no later ones are known, a value is doubted that lies outside the range of training by
 its width, and from the last value that was believed by 5/4 of it; but never a third in a row, which is a new level, nor
-more than 2 % and two, and none once y has left the range so far.
+more than 2 % and two, and none once y has left the range so far; of counts, and of what is seldom anything, none.
 
 Arrays: u (N,), one output of a series, NaN where unknown; Y (N, O), X (N, F).
 """
@@ -197,10 +197,19 @@ def ends_of(Y):
     return np.nanmin(Y, axis=0), np.nanmax(Y, axis=0)
 
 
-def last_believed(Y):
-    """Return the ``Doubt`` at the end of each output of Y (N, O), all of which is believed."""
+def tells_later(Y):
+    """Tell of which outputs of Y (N, O) later values are doubted, (O,) bool: not of counts, nor of what is seldom."""
+    counts = [np.unique(u[np.isfinite(u)], return_counts=True)[1] for u in Y.T]
+    return [len(n) >= FEWEST_DISTINCT and n.sum() - n.max() + 1 >= FEWEST for n in counts]
+
+
+def last_believed(Y, tells):
+    """Return the ``Doubt`` at the end of each output of Y (N, O), all of which is believed; None where all later is.
+
+    tells : as of ``tells_later``.
+    """
     known = [u[np.isfinite(u)] for u in Y.T]
-    return tuple(Doubt(float(u[-1]) if len(u) else np.nan) for u in known)
+    return tuple(Doubt(float(u[-1]) if len(u) else np.nan) if t else None for u, t in zip(known, tells))
 
 
 def believed_after(table, ends, before, impossible):
@@ -245,19 +254,21 @@ def _gone_on(Y, before):
     after = []
     for u, doubt in zip(Y.T, before):
         u = u[np.isfinite(u)]
-        after.append(doubt._replace(last=float(u[-1]), run=0, seen=doubt.seen + len(u)) if len(u) else doubt)
+        if doubt is not None and len(u):
+            doubt = doubt._replace(last=float(u[-1]), run=0, seen=doubt.seen + len(u))
+        after.append(doubt)
     return tuple(after)
 
 
 def doubtful_after(Y, ends, before):
     """Tell which values of Y (N, O) of a series are doubted after training, (N, O) bool; and each ``Doubt`` after them.
 
-    ends : those of training.   before : (O,) ``Doubt``.
+    ends : those of training.   before : (O,) ``Doubt``, or None where all is believed.
     """
     out, after = np.zeros(Y.shape, bool), list(before)
     for o, (u, low, high) in enumerate(zip(Y.T, *ends)):
         known = np.flatnonzero(np.isfinite(u))
-        if len(known) and high > low:
+        if len(known) and before[o] is not None:
             doubted, after[o] = _doubted_after(u[known], low, high, before[o])
             out[known[doubted], o] = True
     return out, tuple(after)
