@@ -115,6 +115,21 @@ def test_inputs_that_say_nothing_explain_nothing():
     assert doubted(u, X) == at.tolist()
 
 
+def test_warnings_name_the_row_and_the_series():
+    first, second = Y[:300], Y[:300].copy()
+    second.iloc[40] = -999
+    arrays, none = [first.to_numpy(), second.to_numpy()], [np.empty((300, 0))] * 2
+    panel = pd.concat({"b": first, "a": second})
+    groups, mixed = np.tile(["b", "a"], 300), np.stack(arrays, axis=1).ravel()
+    for data, row in (
+        ((none, arrays), "40 of series 1"),
+        ((None, panel), r"340 \(2024-01-02 16:00:00, series 'a'\)"),
+        ((None, mixed, None, groups), r"81 \(series '?a'?"),
+    ):
+        with pytest.warns(UserWarning, match=f"y is -999 in row {row}"):
+            ARXRegressor(output_lags=2).fit(*data)
+
+
 def test_rows_that_the_index_lacks_cost_what_missing_values_do():
     rng = np.random.default_rng(2)
     keep = rng.random(SPLIT) > 0.05

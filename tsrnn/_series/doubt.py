@@ -59,10 +59,10 @@ def believed(table):
     t, o = max(zip(*np.nonzero(doubted)), key=partial(_away, Y))
     (rows,) = (part.rows for part in parts if part.rows.start <= t < part.rows.stop)
     others, n = Y[rows, o][~doubted[rows, o]], np.count_nonzero(doubted.any(axis=1))
-    more = f", and so are {n - 1} more such rows" if n > 1 else ""
     warn(
         f"y is {Y[t, o]:.6g}{_where(table, t)}, but from {np.nanmin(others):.6g} to {np.nanmax(others):.6g} elsewhere: "
-        f"that is taken as not measured{more}. Set it to NaN; or give target_bounds=None where such values are real."
+        f"that is taken as not measured{_others(n - 1)}. Set it to NaN; or give target_bounds=None where such values "
+        "are real."
     )
     return table._replace(y=np.where(doubted, np.nan, table.y))
 
@@ -232,21 +232,30 @@ def believed_after(table, ends, before, impossible):
     if taken.any():
         t, o = np.argwhere(taken)[0]
         n, low, high = np.count_nonzero(taken.any(axis=1)), ends[0][o], ends[1][o]
-        others = f", and so are {n - 1} more such rows" if n > 1 else ""
         warn(
             f"y is {table.y[t, o]:.6g}{_where(table, t)}, but was from {low:.6g} to {high:.6g} in training: that is "
-            f"taken as not measured{others}. Set it to NaN; or, where such values are real, fit with "
+            f"taken as not measured{_others(n - 1)}. Set it to NaN; or, where such values are real, fit with "
             "target_bounds=None and target_transform=None."
         )
     return table._replace(y=Y, doubt=doubt)
 
 
+def _others(n):
+    """Tell of n more rows."""
+    return "" if n == 0 else ", and so is 1 more such row" if n == 1 else f", and so are {n} more such rows"
+
+
 def _where(table, t):
-    """Name row t of a table in the user's order, by its stamp too."""
+    """Name row t of a table in the user's order, with its series and its stamp, or that of a list's series."""
     (part,) = (part for part in table.parts if part.rows.start <= t < part.rows.stop)
-    at = t if table.order is None else table.order[t]
-    stamp = None if part.stamps is None else part.stamps.values[t - part.rows.start]
-    return f" in row {at}" + ("" if stamp is None else f" ({show(part.stamps.clock, stamp)})")
+    begin, stamps = part.rows.start, part.stamps
+    more = [] if stamps is None else [show(stamps.clock, stamps.values[t - begin])]
+    if table.form != "table":
+        at = f"{t - begin} of series {part.key!r}"
+    else:
+        at = t if table.order is None else table.order[t]
+        more += [] if part.key is None else [f"series {part.key!r}"]
+    return f" in row {at}" + (f" ({', '.join(more)})" if more else "")
 
 
 def _gone_on(Y, before):
