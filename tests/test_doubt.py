@@ -152,6 +152,9 @@ def test_inputs_of_rows_that_the_index_lacks():
         np.testing.assert_allclose(model.fit(X[keep], y[keep]).theta_, whole)
     held = ARXRegressor(1, 3).fit(X[keep], y[keep])
     np.testing.assert_allclose(held.theta_, ARXRegressor(1, 3).fit(lost.ffill(), y.where(keep)).theta_)
+    with pytest.warns(UserWarning, match="missing between"):
+        pieces = ARXRegressor(1, 3).fit(X[:300], y[:300]).partial_fit(X[302:], y[302:])
+    assert type(pieces.fitted_.series[None].n) is int  # files hold no scalars of NumPy
 
 
 def test_long_gaps_and_many_cut_a_series():

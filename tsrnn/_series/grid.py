@@ -23,7 +23,7 @@ def on_grid(table, longest, most=np.inf, X_lost=None, before=MappingProxyType({}
         if part.key in before:
             earlier, X_before = before[part.key]
             at, stamps = at + len(earlier), Stamps(np.concatenate([earlier, stamps.values]), stamps.clock)
-        n = at[-1] + 1
+        n = int(at[-1]) + 1
         lost = np.ones(n, bool)
         lost[at] = False
         held = np.maximum.accumulate(np.where(lost, 0, np.cumsum(~lost) - 1))
