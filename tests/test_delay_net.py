@@ -551,6 +551,13 @@ def test_a_linear_model_whose_free_run_explodes_is_penalised_more(monkeypatch):
     assert model.alpha_ == pytest.approx(10 * likely)
 
 
+def test_a_linear_model_of_few_rows_does_not_explode():
+    """Two of 40 grew beyond ten times the range of y, one of them by 2e10 times."""
+    for seed in range(40):
+        y = 0.3 * np.arange(12) + np.random.default_rng(seed).normal(size=12)
+        assert np.abs(ARXRegressor().fit(None, y).forecast(100)).max() < 100 * np.abs(y).max()
+
+
 def test_what_explodes_by_its_law_is_learnt():
     y = 1.2 ** np.arange(60) * (1 + 0.01 * np.random.default_rng(0).normal(size=60))
     model = ARXRegressor(output_lags=1, target_transform=None).fit(None, y)

@@ -93,24 +93,27 @@ def _solved(net, sums, solvers, alpha):
 def _grows_itself(net, sums, n_rows):
     """Tell whether squares of y grow from its longest lag to the row itself as those of a run that explodes do."""
     lags, O = net.y_seen, net.n_outputs
-    if len(lags) == 0 or n_rows < LEAST_GROWN:
+    if len(lags) == 0:
         return False
     oldest = -1 - len(lags) * O  # column of the first output at the longest lag; the last column is 1
-    fastest = MOST_GROWTH ** (4 * max(lags) / n_rows)
+    fastest = MOST_GROWTH ** (4 * max(lags) / max(n_rows, LEAST_GROWN))
     return any((a.yy > fastest * a.squares()[oldest + a.outputs]).any() for a in sums)
 
 
 def runs_away(net, theta, n_rows):
-    """Tell whether the free run of a linear net grows over n_rows from values that would be noise, undriven."""
-    lags, n = np.array(net.y_seen, int)[::-1], min(n_rows, MOST_GROWN)
-    if n < LEAST_GROWN or len(lags) == 0:
+    """Tell whether the free run of a linear net grows from values that would be noise, undriven.
+
+    Over n_rows, or ``LEAST_GROWN`` if that is more: of few rows, models run away most.
+    """
+    lags, n = np.array(net.y_seen, int)[::-1], min(max(n_rows, LEAST_GROWN), MOST_GROWN)
+    if len(lags) == 0:
         return False
     O, P = net.n_outputs, lags[0]
     of_y = net.views(theta)[-1].W[-len(lags) * O :]
     if O == 1:
         a = np.zeros(P)
         a[lags - 1] = of_y[:, 0]
-        return explodes(a, n_rows)
+        return explodes(a, n)
     Y = np.zeros((P + n, O))
     Y[P - 1] = np.random.default_rng(0).normal(size=O)
     with np.errstate(over="ignore", invalid="ignore"):
