@@ -358,6 +358,16 @@ def test_lags_of_the_net_make_the_same_net(net):
     np.testing.assert_array_equal(given.theta_, model.theta_)
 
 
+@pytest.mark.parametrize("net", [NARXRegressor, GRURegressor])
+def test_a_net_without_a_linear_model_beside_it_learns_differences_of_a_trend(net):
+    y = 0.3 * np.arange(300) + np.random.default_rng(0).normal(size=300).cumsum()
+    model = net((4,), output_lags="auto", max_iter=30, random_state=0)
+    assert model.fit(None, y[:250]).target_transform_ is None
+    model.set_params(early_stopping=False).fit(None, y[:250])
+    assert repr(model.target_transform_) == "[Difference()]"
+    assert np.abs(model.forecast(50) - y[250:]).mean() < np.abs(y[249] - y[250:]).mean()
+
+
 def test_lags_are_named_where_they_are_given():
     assert ARXRegressor(1, (1, 5)).fit(X, Y).lags_ == ((0, 1), (1, 5))
     assert not hasattr(tsrnn.PersistenceRegressor().fit(None, Y), "lags_")

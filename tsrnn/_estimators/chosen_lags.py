@@ -74,8 +74,12 @@ def _differences(goal):
 
 
 def averages_changes(learner, output_lags, table):
-    """Tell whether the linear model of past y alone, beside a net or not, finds lags and is a mean over differences."""
-    return learner.weighs_linear and not table.X.shape[1] and is_auto(output_lags)
+    """Tell whether the linear model of past y alone, beside a net or not, finds lags and is a mean over differences.
+
+    A net has none beside it where no rows are held back, by which to weigh both.
+    """
+    is_there = learner.weighs_linear and (most_lags(learner, 1) is None or learner.held_share > 0)
+    return is_there and not table.X.shape[1] and is_auto(output_lags)
 
 
 def beside_linear(learner, settings, table, pieces, goal):
