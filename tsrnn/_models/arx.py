@@ -131,9 +131,9 @@ class ARXRegressor(SequenceRegressor):
     Attributes
     ----------
     lags_ : tuple (input_lags, output_lags) of tuples of int
-        The lags, those that were found where they are "auto"; of a mean those of both models.
+        The lags, those that were found where they are "auto"; of a mean those of all its models.
     alpha_ : float
-        The penalty used; of a mean that of the model that sees inputs.
+        The penalty used; of a mean that of its first model, which sees the inputs, if there are any.
     params_ : tuple of one (W, b)
         The coefficients in scaled units, W of shape (n_lags x n_columns, n_outputs): first the inputs, oldest lag
         first, then the errors, if it sees any, then the outputs, oldest lag first.
@@ -142,7 +142,7 @@ class ARXRegressor(SequenceRegressor):
     n_iter_ : int
         1.
     loss_curve_ : list of float
-        Half the mean squared error in scaled units, plus the penalty; of a mean that of both models on average.
+        Half the mean squared error in scaled units, plus the penalty; of a mean that of its models on average.
 
     See Also
     --------

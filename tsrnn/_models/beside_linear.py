@@ -2,7 +2,7 @@
 
     y^(t) = share net(t) + (1 - share) [b + sum_k a_k y(t - k) + sum_l c_l x(t - l)]
 
-Ridge regression on the lags, or the mean of two (``linear_mean.py``), is fitted to the rows that are not held back.
+Ridge regression on the lags, or a mean of several (``linear_mean.py``), is fitted to the rows that are not held back.
 It and the net forecast each held row and run on freely; the share of the net is the one that errs least, so far as
 these rows can tell.
 """

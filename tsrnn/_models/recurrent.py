@@ -155,8 +155,8 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         All lags that are seen, including those found by "auto". A linear model beside the net may see more than the
         net does: given to the constructor, all of these would be lags of the net, too.
     net_lags_ : tuple (input_lags, output_lags) of tuples of int
-        The lags of the net: what the two parameters stand for. Given instead of "auto" they make the same net, and
-        limit the linear model beside it, if any, to these lags of y.
+        The lags of the net: what the two parameters stand for. Given instead of "auto", with ``target_transform_`` as
+        ``target_transform``, they make the same net, and limit the linear model beside it, if any, to these lags of y.
     lead_ : int
         Rows of history that the lags need.
     n_iter_ : int
