@@ -26,7 +26,7 @@ That it stands out in the autocorrelation is not asked for, as it hardly does wi
 A linear model of past y alone need not choose, for the mean of linear models is linear, too.  Where its lags and
 differences are both open it is the mean of those of levels and of each set of differences, with the lags that go with
 each, and no doubts but that what the test for a unit root speaks against (levels, or else first differences) counts
-half:
+half, and levels a tenth where y leaves its range, whose trend they would not follow:
 
     share ~ error^-sqrt(m)
 
@@ -94,10 +94,11 @@ EXPECTED, BELOW = -1.5, 2.0  # mean t of u(t - 1) with a unit root; how much les
 CHANGES = 3  # past ones beside u(t - 1)
 HALF, TOLD = 0.5, 2.0  # share of a linear model with inputs at least, and more by the log of what they gain
 REPETITION = 0.2  # what a y of before is let err more, in logs, over sqrt(m)
-UNLIKELY, LEAST_SHARE = (
+UNLIKELY, ASTRAY = (
     0.5,
-    0.03,
-)  # of a member of a mean that the test speaks against; below which there is none
+    0.1,
+)  # of a member of a mean that the test speaks against, and of levels where y drifts
+LEAST_SHARE = 0.03  # of a member, below which there is none
 LONG = 3000  # rows, beyond which differences are chosen with one set of lags
 
 
@@ -252,14 +253,20 @@ def _members(sample, changes, differences=()):
     errors = np.array([of_d[best] for of_d, best in zip(errors, lags)])
     if len(set(errors)) == 1:  # too few rows, or a constant
         return [Summand((), lags[0])], errors[0]
-    wanders = _wanders(sample, [filled(u, sample.seasons) for u in sample.columns])
-    unlikely = [d == () if wanders else 1 in d for d in changes]
-    shares = np.where(unlikely, UNLIKELY, 1.0) * _believed(errors, np.sqrt(_apart(sample)))
+    shares = _likely(sample, changes) * _believed(errors, np.sqrt(_apart(sample)))
     shares = np.where(shares < LEAST_SHARE * shares.sum(), 0.0, shares)
     shares /= shares.sum()
     members = zip(lags, changes, shares.tolist())
     error = np.exp(shares @ np.log(np.clip(errors, 1e-100, 1e100)))
     return [Summand((), *of, share) for *of, share in members if share > 0.0], error
+
+
+def _likely(sample, changes):
+    """Weigh sets of differences by whether y drifts, or has a unit root."""
+    if _drifts(sample, sample.columns):
+        return np.array([1.0 if d else ASTRAY for d in changes])
+    wanders = _wanders(sample, [filled(u, sample.seasons) for u in sample.columns])
+    return np.array([UNLIKELY if (d == () if wanders else 1 in d) else 1.0 for d in changes])
 
 
 def _believed(errors, power):
