@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from tsrnn import ARXRegressor, AutoForecaster, ESNRegressor, Forecaster, NARXRegressor
-from tsrnn._series.doubt import Doubt, doubtful, doubtful_after
+from tsrnn._series.doubt import Doubt, doubtful, doubtful_after, ends_of, last_believed
 from tsrnn._series.rows import Part
 
 
@@ -167,7 +167,7 @@ def test_long_gaps_and_many_cut_a_series():
 # ---------------------------------------------------------------------------------------- after training
 
 
-RANGE = np.array([0.0]), np.array([10.0])
+RANGE = np.array([0.0]), np.array([10.0]), np.array([10.0])
 
 
 def doubted_after(u, begin=5.0):
@@ -185,6 +185,20 @@ def test_which_later_values_are_doubted():
     assert len(doubted_after(np.tile([5.0, 50.0], 100))[0]) < 8  # again and again: so it is now
     assert doubted_after([100, 6], begin=np.nan)[0] == [0]
     assert doubted_after([18, 6], begin=np.nan)[0] == none
+
+
+def test_heavy_tails_are_believed_further_out():
+    """Of a tail like 1 / y^1.5 one series in three would lose a true value among 500 later ones."""
+    lost = {"heavy": 0, "normal": 0}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        for name, u in (("heavy", rng.pareto(1.5, 1000)), ("normal", rng.normal(size=1000))):
+            u = u[:, None]
+            u[700] += 30 if name == "normal" else 0
+            doubted, _ = doubtful_after(u[500:], ends_of(u[:500]), last_believed(u[:500], [True]))
+            lost[name] += np.count_nonzero(doubted)
+    assert lost["heavy"] < 3
+    assert lost["normal"] == 40
 
 
 def test_counts_and_what_is_seldom_anything_are_believed_later():

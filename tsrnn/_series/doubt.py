@@ -17,8 +17,9 @@ Nines such as -999 stand for no value, wherever they are, up to half of the rows
 range, or are below 0 where no other is.
 
 Of rows after training, of which no later ones are known, a value is doubted that lies outside the range of training by
-its width, and from the last value that was believed by 5/4 of it; but never a third in a row, which is a new level, nor
-more than 2 % and two, and none once y has left the range so far; of counts, and of what is seldom anything, none.
+its width, or (e^(6 xi) - 1) / 2 times that, which heavy tails may reach, and from the last value that was believed by
+5/4 of it; but never a third in a row, which is a new level, nor more than 2 % and two, and none once y has left the
+range so far; of counts, and of what is seldom anything, none.
 
 Arrays: u (N,), one output of a series, NaN where unknown; Y (N, O), X (N, F).
 """
@@ -191,10 +192,23 @@ class Doubt(NamedTuple):
 
 
 def ends_of(Y):
-    """Return the least and the greatest of each output of Y (N, O), or None where values are too few to tell."""
+    """Return the least and the greatest of each output of Y (N, O), and the width that later values are measured by.
+
+    None where values are too few to tell.
+    """
     if (np.isfinite(Y).sum(axis=0) < FEWEST).any():
         return None
-    return np.nanmin(Y, axis=0), np.nanmax(Y, axis=0)
+    low, high = np.nanmin(Y, axis=0), np.nanmax(Y, axis=0)
+    return low, high, (high - low) * [_heaviness(u[np.isfinite(u)]) for u in Y.T]
+
+
+def _heaviness(u):
+    """Return how many times wider than u (n,) what its tails allow is, by Hill's index; at least 1."""
+    d, m = np.abs(u - np.median(u)), max(10, int(TAIL * len(u)))
+    tail = np.partition(d, -m - 1)[-m - 1 :]
+    least = tail.min()
+    index = np.log(tail / least).sum() / m if least > 0 else 0.0
+    return max(1.0, (np.exp(min(UNLIKELY * index, 300.0)) - 1) / 2)
 
 
 def tells_later(Y):
@@ -218,7 +232,7 @@ def believed_after(table, ends, before, impossible):
     ends : as of ``ends_of``.   before : {key: (O,) ``Doubt``} of series that go on; all is believed of the others.
     impossible : (N, O) bool, those of which the model can make nothing; or (1, 1) False.
     """
-    beyond = _beyond(table.y, *ends)
+    beyond = _beyond(table.y, *ends[:2])
     if not (beyond | impossible).any():
         known = [(p.key, table.y[p.rows]) for p in table.parts if before.get(p.key) is not None]
         return table._replace(doubt={key: _gone_on(Y, before[key]) for key, Y in known})
@@ -275,17 +289,17 @@ def doubtful_after(Y, ends, before):
     ends : those of training.   before : (O,) ``Doubt``, or None where all is believed.
     """
     out, after = np.zeros(Y.shape, bool), list(before)
-    for o, (u, low, high) in enumerate(zip(Y.T, *ends)):
+    for o, (u, *range_of) in enumerate(zip(Y.T, *ends)):
         known = np.flatnonzero(np.isfinite(u))
         if len(known) and before[o] is not None:
-            doubted, after[o] = _doubted_after(u[known], low, high, before[o])
+            doubted, after[o] = _doubted_after(u[known], *range_of, before[o])
             out[known[doubted], o] = True
     return out, tuple(after)
 
 
-def _doubted_after(u, low, high, before):
+def _doubted_after(u, low, high, width, before):
     """Tell which of the values u (n,) are doubted, (n,) bool; and the ``Doubt`` after them."""
-    (last, run, seen, count), width, doubted = before, high - low, np.zeros(len(u), bool)
+    (last, run, seen, count), doubted = before, np.zeros(len(u), bool)
     beside = (u < low - BESIDE * width) | (u > high + BESIDE * width)
     jumps = np.abs(np.diff(u, prepend=last if np.isfinite(last) else (low + high) / 2)) > JUMP * width
     for k in np.flatnonzero(beside).tolist() if (beside & jumps).any() else ():

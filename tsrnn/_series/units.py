@@ -87,7 +87,7 @@ class Units(NamedTuple):
     labels y is a ``Link``.   target, bounds : of y; bounds None where open.   level, reach : (O,), the mean level, and
     how far from it training gets.   mean : the mean inputs (D,) and outputs (O,) of training, in the model's units.
     delay : rows after which the model outputs what belongs to a row.   own : {key: (center, scale)} of the levels of
-    each series, (O,) each, or None where all share one scale.   range : the least and the greatest y of training, (O,)
+    each series, (O,) each, or None where all share one scale.   range : as of ``ends_of``, of y in training, (O,)
     each, by which later ones are doubted; or None where all are believed.
     """
 
