@@ -515,9 +515,7 @@ def test_a_net_whose_inputs_leave_their_range_is_doubted():
     rows = Series(X, inside[:, None], np.ones(100), np.zeros(100, bool))
     assert delay_linear.doubt_of([rows]) == 0.4
     assert delay_linear.doubt_of([rows, rows._replace(X=np.stack([inside] * 3, axis=1))]) == 0.2
-    assert delay_linear.doubt_of([rows._replace(Y=X[:, 1:2])]) == pytest.approx(
-        4.0
-    )  # y that does so all the more
+    assert delay_linear.doubt_of([rows._replace(Y=X[:, 1:2])]) == pytest.approx(4.0)
     alone = rows._replace(X=X[:, :0])
     assert delay_linear.doubt_of([alone]) == 0.0
     assert delay_linear.doubt_of([alone._replace(Y=X[:, 1:2])]) == pytest.approx(4.0)

@@ -30,8 +30,7 @@ def believed_later(estimator, fitted, table):
     found = is_auto(estimator.target_transform) and units.target.pointwise
     impossible = np.isinf(units.target.ends(table.y)) if found else np.zeros((1, 1), bool)
     places, alone = fitted.series, estimator.n_features_in_ == 0
-    going_on = [
-        part.key for part in table.parts if alone or tells(part.stamps)
-    ]  # of experiments, inputs decide
+    # Of experiments, which stamps do not tell to go on, inputs decide.
+    going_on = [part.key for part in table.parts if alone or tells(part.stamps)]
     before = {key: places[key].doubt for key in going_on if key in places}
     return believed_after(table, units.range, before, impossible)

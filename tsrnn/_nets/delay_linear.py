@@ -40,10 +40,8 @@ STRETCHES, MARGIN = 4, 1.5  # of the held rows; m
 DRIFT, SHORT = 0.3, 400  # d of few rows, and how many those are
 FEW_HELD = 30  # rows, of which fewer leave even a certain gain to chance, if it is not large
 LAST = 0.15  # of the rows of a series, that tell whether inputs or y leave the range they had
-Y_ASTRAY, OF_CHANGES = (
-    10.0,
-    6.0,
-)  # times the part of these rows in which y does, and what differences have more
+Y_ASTRAY = 10.0  # times as much doubt where y does
+OF_CHANGES = 6.0  # times what differences have more than levels of a mean of linear models
 DEAR = 4.0  # times the squared errors of one step, the most that a free run which does not explode may cost
 
 

@@ -375,9 +375,8 @@ def ridge_path(normal, alphas, bias):
 def _free_of_bias(normal):
     """Return Z'Z (P - 1, P - 1) and Z'Y (P - 1, O) of all columns but the first, less what that one, of ones, takes."""
     z, mean = normal.ZZ[1:, 0], normal.ZZ[0, 1:] / normal.ZZ[0, 0]
-    C = np.multiply.outer(
-        z, -mean
-    )  # one matrix in place of two: at 1000 columns memory takes longer than sums
+    # One matrix in place of two: at 1000 columns memory takes longer than sums.
+    C = np.multiply.outer(z, -mean)
     C += normal.ZZ[1:, 1:]
     return C, normal.ZY[1:] - np.outer(mean, normal.ZY[0])
 

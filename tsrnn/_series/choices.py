@@ -94,10 +94,7 @@ EXPECTED, BELOW = -1.5, 2.0  # mean t of u(t - 1) with a unit root; how much les
 CHANGES = 3  # past ones beside u(t - 1)
 HALF, TOLD = 0.5, 2.0  # share of a linear model with inputs at least, and more by the log of what they gain
 REPETITION = 0.2  # what a y of before is let err more, in logs, over sqrt(m)
-UNLIKELY, ASTRAY = (
-    0.5,
-    0.1,
-)  # of a member of a mean that the test speaks against, and of levels where y drifts
+UNLIKELY, ASTRAY = 0.5, 0.1  # weights in a mean of what the test speaks against, and of levels where y drifts
 LEAST_SHARE = 0.03  # of a member, below which there is none
 LONG = 3000  # rows, beyond which differences are chosen with one set of lags
 
@@ -218,9 +215,9 @@ def choose_alone(U, index, X, lags, *, differences=(), counts=None, repeats=Fals
     sample = _sample(U, X, index, None, counts)
     alone = sample._replace(inputs=[E[:, :0] for E in sample.inputs])
     changes = [()] if differences else _measured_changes(alone)
-    past, errs = _members(alone, changes, differences)
+    past, error = _members(alone, changes, differences)
     told = _error(sample, lags.output_lags, lags.input_lags, differences)
-    errors = np.log(np.clip([told, errs], 1e-100, 1e100))
+    errors = np.log(np.clip([told, error], 1e-100, 1e100))
     share = float(np.clip(HALF + TOLD * (errors[1] - errors[0]), HALF, 1.0))
     averaged = _beside(lags, past, share)
     if differences or not repeats:
