@@ -2,6 +2,7 @@
 
 import pickle
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from tsrnn._models.delay_learner import LEAST, SMOOTH
 from tsrnn._nets import delay, recurrent
 from tsrnn._nets.delay import DelayDynamics
 from tsrnn._nets.recurrent_dynamics import RecurrentDynamics
-from tsrnn._training.monitor import Monitor
+from tsrnn._training.monitor import Monitor, not_stuck
 from tsrnn.export import to_torch
 
 
@@ -180,6 +181,12 @@ def test_a_net_that_got_stuck_is_left_out_of_a_mean(kind):
     two = kind((3,), solver=LBFGS(), n_restarts=2, ensemble="mean", **settings).fit(X, y)
     assert model.theta_.size == two.theta_.size
     assert model.score(X, y) > 0.7
+
+
+def test_where_a_held_loss_is_unknown_no_net_is_left_out():
+    nets = [SimpleNamespace(value=value) for value in (np.nan, 1.0, 9.0)]
+    assert not_stuck(nets) == nets
+    assert not_stuck(nets[1:]) == nets[1:2]
 
 
 @pytest.mark.parametrize(("patience", "apart"), [(40, 8), (12, 2), (2, 1)])

@@ -57,7 +57,7 @@ def not_stuck(attempts):
     times as much, none of them more.  (Beyond twice the least .84, but one of them 1.7 times as much.)
     """
     most = FAR * min(attempt.value for attempt in attempts)
-    return [attempt for attempt in attempts if attempt.value <= most]
+    return [attempt for attempt in attempts if not attempt.value > most]
 
 
 def chooses_solver(model):
