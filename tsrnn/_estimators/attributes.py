@@ -1,12 +1,20 @@
 """What a fitted estimator shows of what it learnt: attributes, each read from ``fitted_``."""
 
-from sklearn.utils.validation import NotFittedError, check_is_fitted
+from operator import attrgetter
+
+from sklearn.utils.validation import check_is_fitted
 
 from .._series.choices import Lags
 
 
-class Learnt:
-    """Learnt attributes of a sequence estimator."""
+def shown(path, text):
+    """Make a property of an estimator that reads a path, such as "trained.n_iter", of what it learnt."""
+    read = attrgetter(path)
+    return property(lambda self: read(self._fitted()), doc=text)
+
+
+class HasFitted:
+    """An estimator all of whose learning is one value, ``fitted_``."""
 
     def __sklearn_is_fitted__(self):
         return "fitted_" in self.__dict__
@@ -19,28 +27,35 @@ class Learnt:
             check_is_fitted(self)
             raise
 
+
+class Learnt(HasFitted):
+    """Learnt attributes of a sequence estimator."""
+
     def _trained(self):
-        """Return the model and how it was learnt, for attributes."""
-        if "fitted_" not in self.__dict__:
-            name = type(self).__name__
-            raise NotFittedError(
-                f"This {name} is not fitted yet: call fit before reading what it has learnt."
-            )
-        return self.__dict__["fitted_"].trained
+        """Return the model and how it was learnt."""
+        return self._fitted().trained
 
     def _dynamics(self):
         """Return the fitted model."""
-        return self._trained().dynamics
+        return self._fitted().trained.dynamics
 
-    @property
-    def theta_(self):
-        """All parameters."""
-        return self._dynamics().theta
+    def _units(self):
+        """Return how numbers become the model's."""
+        return self._fitted().units
 
-    @property
-    def lead_(self):
-        """Rows of history that a forecast needs."""
-        return self._dynamics().lead
+    theta_ = shown("trained.dynamics.theta", "All parameters.")
+    params_ = shown(
+        "trained.dynamics.params", "What was learnt, by its parts, in scaled units: see the class."
+    )
+    lead_ = shown("trained.dynamics.lead", "Rows of history that a forecast needs.")
+    n_iter_ = shown("trained.n_iter", "Iterations run.")
+    loss_curve_ = shown("trained.loss_curve", "Loss after each iteration.")
+    validation_curve_ = shown("trained.validation_curve", "Loss on the held rows after each iteration.")
+    stages_ = shown("trained.stages", "Stages of training: (name, iterations, why it stopped) of each.")
+    x_scaler_ = shown("units.x", "Center and scale of the inputs.")
+    y_scaler_ = shown("units.y", "Center and scale of y.")
+    n_outputs_ = shown("units.n_outputs", "Columns of y.")
+    series_ = shown("series", "Where each series stands, by its key.")
 
     @property
     def lags_(self):
@@ -50,45 +65,10 @@ class Learnt:
 
     def _net_lags(self):
         """Return the ``Lags`` that the parameters stand for."""
-        self._trained()
-        if self.fitted_.lags is None:
+        lags = self._fitted().lags
+        if lags is None:
             raise AttributeError(f"{type(self).__name__} has no lags.")
-        return self.fitted_.lags
-
-    @property
-    def n_iter_(self):
-        """Iterations run."""
-        return self._trained().n_iter
-
-    @property
-    def loss_curve_(self):
-        """Loss after each iteration."""
-        return self._trained().loss_curve
-
-    @property
-    def validation_curve_(self):
-        """Loss on the held rows after each iteration."""
-        return self._trained().validation_curve
-
-    @property
-    def x_scaler_(self):
-        """Center and scale of the inputs."""
-        return self._units().x
-
-    @property
-    def y_scaler_(self):
-        """Center and scale of y."""
-        return self._units().y
-
-    @property
-    def n_outputs_(self):
-        """Columns of y."""
-        return self._units().n_outputs
-
-    @property
-    def stages_(self):
-        """Stages of training: a tuple (name, iterations, why it stopped) of each."""
-        return self._trained().stages
+        return lags
 
     @property
     def series_scales_(self):
@@ -101,12 +81,6 @@ class Learnt:
         return scales
 
     @property
-    def series_(self):
-        """Where each series stands, by its key."""
-        self._trained()
-        return self.fitted_.series
-
-    @property
     def state_(self):
         """The memory after the last row seen, of a model of one series."""
         return self._only().past.memory
@@ -115,11 +89,6 @@ class Learnt:
     def timeline_(self):
         """First and last stamp of the rows seen and how they are spaced; None without times."""
         return self._only().timeline
-
-    def _units(self):
-        """Return how numbers become the model's, for attributes."""
-        self._trained()
-        return self.fitted_.units
 
     def _only(self):
         """Return the place of the one series."""
@@ -136,8 +105,3 @@ class OfNet:
     def net_lags_(self):
         """Lags of the net alone."""
         return self._net_lags()
-
-    @property
-    def params_(self):
-        """Weights and biases of each layer, in the scaled units of the net."""
-        return self._dynamics().params

@@ -21,6 +21,7 @@ from .._series.rows import gather
 from .._series.targets import resolve_target
 from .._series.units import late
 from .._training.losses import Logistic, Softmax, SoftmaxOfCodes
+from .attributes import shown
 from .fitted import Form, Goal
 from .following import first_past, follow
 from .input_checks import as_wide_as, check_inputs
@@ -41,11 +42,7 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         tags.classifier_tags.multi_label = True
         return tags
 
-    @property
-    def classes_(self):
-        """The labels, sorted."""
-        self._trained()
-        return self.fitted_.form.classes.labels
+    classes_ = shown("form.classes.labels", "The labels, sorted.")
 
     def _check_y(self, y, fitted, name="y", lenient=False):
         """Encode labels: targets Y (N, O), NaN where unlabelled, and their ``Form``; that of training if ``fitted``.

@@ -441,11 +441,6 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
         has_none = isinstance(learner, HorizonsLearner) and not learner.inner.output_lags
         return replace(learner, y_lags=lags.output_lags) if has_none else learner
 
-    @property
-    def params_(self):
-        """Weights of the model, or of each member, in their scaled units."""
-        return self._dynamics().params
-
     # ---------------------------------------------------------------------------------- parameters
 
     def _learner(self):

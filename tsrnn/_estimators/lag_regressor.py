@@ -265,8 +265,3 @@ class LagRegressor(MetaEstimatorMixin, SequenceRegressor):
     def estimators_(self):
         """The fitted regressors."""
         return list(self._dynamics().regressors)
-
-    @property
-    def params_(self):
-        """The fitted regressors, as a tuple."""
-        return self._dynamics().params

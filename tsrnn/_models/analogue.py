@@ -291,8 +291,3 @@ class AnalogueRegressor(SequenceRegressor):
         check_word("weights", self.weights, ("uniform", "distance"))
         lags = both_lags(self)
         return AnalogueLearner(self, *lags)
-
-    @property
-    def params_(self):
-        """The windows, what followed, and weights, in scaled units."""
-        return self._dynamics().params

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._check import check_number
+from .._estimators.attributes import shown
 from .._estimators.parameters import Lags
 from .._estimators.regressor import SequenceRegressor
 from .._nets.delay import DelayDynamics
@@ -182,12 +183,4 @@ class ARXRegressor(SequenceRegressor):
         learner = LinearLearner(self, (), *lags, [], "identity", False, squared)
         return with_errors(learner, parse_lags(self.error_lags, "error_lags", 1))
 
-    @property
-    def alpha_(self):
-        """The penalty used."""
-        return self._trained().carry.alpha
-
-    @property
-    def params_(self):
-        """The coefficients W and b, in scaled units, as a tuple of one pair."""
-        return self._dynamics().params
+    alpha_ = shown("trained.carry.alpha", "The penalty used.")

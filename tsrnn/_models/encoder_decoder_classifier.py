@@ -9,10 +9,10 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from .._check import check_jobs, check_number, check_widths, check_word
 from .._documented import Documented
+from .._estimators.attributes import HasFitted, shown
 from .._estimators.parameters import Sizes, TrainedParameters
 from .._estimators.persist import InFiles
 from .._estimators.snapshots import all_or_nothing
@@ -89,7 +89,7 @@ class AnswerLearner(PairLearner):
         return trained._replace(dynamics=laid_out(dynamics.but(theta=theta)), carry=moments)
 
 
-class EncoderDecoderClassifier(InFiles, TrainedParameters, Documented, BaseEstimator):
+class EncoderDecoderClassifier(InFiles, HasFitted, TrainedParameters, Documented, BaseEstimator):
     """Encoder-decoder with attention, for answers that are sequences of symbols: sequence to sequence.
 
     For each sequence, of characters, words or rows of numbers, another sequence of symbols, with a length and an
@@ -236,67 +236,30 @@ class EncoderDecoderClassifier(InFiles, TrainedParameters, Documented, BaseEstim
         tags.input_tags.two_d_array = False
         return tags
 
-    def __sklearn_is_fitted__(self):
-        return "fitted_" in self.__dict__
-
-    def _fitted(self):
-        """Return what was learnt, read once by each verb; raise where nothing was."""
-        fitted = self.__dict__.get("fitted_")
-        if fitted is None:
-            check_is_fitted(self)
-        return fitted
-
     @property
     def classes_(self):
         """The symbols of answers, sorted."""
-        return list(self._learnt().y.symbols)
+        return list(self._fitted().y.symbols)
 
     @property
     def symbols_(self):
         """The symbols of X, sorted, or None."""
-        x = self._learnt().x
+        x = self._fitted().x
         return list(x.symbols) if isinstance(x, Alphabet) else None
 
     @property
     def max_length_(self):
         """Symbols, at most, of an answer."""
-        return self._learnt().longest if self.max_length is None else self.max_length
+        return self._fitted().longest if self.max_length is None else self.max_length
 
-    @property
-    def theta_(self):
-        """All parameters."""
-        return self._learnt().trained.dynamics.theta
-
-    @property
-    def params_(self):
-        """Weights of the encoder's layers, of the decoder's and its readout, and of attention."""
-        return self._learnt().trained.dynamics.params
-
-    @property
-    def embeddings_(self):
-        """Tables of the symbols of X, or None, and of answers."""
-        return self._learnt().trained.dynamics.embeddings
-
-    @property
-    def n_iter_(self):
-        """Epochs run."""
-        return self._learnt().trained.n_iter
-
-    @property
-    def loss_curve_(self):
-        """Loss after each epoch."""
-        return self._learnt().trained.loss_curve
-
-    @property
-    def validation_curve_(self):
-        """Loss on the held pairs after each epoch."""
-        return self._learnt().trained.validation_curve
-
-    def _learnt(self):
-        """Return what was learnt, for attributes."""
-        if "fitted_" not in self.__dict__:
-            raise AttributeError(f"This {type(self).__name__} is not fitted yet: call fit first.")
-        return self.__dict__["fitted_"]
+    theta_ = shown("trained.dynamics.theta", "All parameters.")
+    params_ = shown(
+        "trained.dynamics.params", "Weights of the encoder, of the decoder and its readout, of attention."
+    )
+    embeddings_ = shown("trained.dynamics.embeddings", "Tables of the symbols of X, or None, and of answers.")
+    n_iter_ = shown("trained.n_iter", "Epochs run.")
+    loss_curve_ = shown("trained.loss_curve", "Loss after each epoch.")
+    validation_curve_ = shown("trained.validation_curve", "Loss on the held pairs after each epoch.")
 
     # ---------------------------------------------------------------------------------- learning
 

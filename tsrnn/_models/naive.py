@@ -218,11 +218,6 @@ class NaiveRegressor(SequenceRegressor):
         check_number("period", self._season(), 1, integer=True)
         return NaiveLearner(self, int(self._season()))
 
-    @property
-    def params_(self):
-        """Nothing is learnt: ()."""
-        return self._dynamics().params
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True
@@ -355,11 +350,6 @@ class ConstantRegressor(SequenceRegressor):
         elif not isinstance(value, Real) or isinstance(value, (bool, np.bool_)) or not np.isfinite(value):
             raise ValueError(f"value={value!r}: give 'mean' or a number, such as 0 for returns.")
         return ConstantLearner(self)
-
-    @property
-    def params_(self):
-        """The value, as a tuple of one array."""
-        return self._dynamics().params
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
