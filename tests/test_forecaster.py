@@ -563,6 +563,14 @@ def test_differences_add_up():
     np.testing.assert_allclose(model.forecast(H), 300 + np.arange(H), rtol=1e-9)
 
 
+def test_beside_inputs_that_are_not_known_ahead_a_drift_is_learnt_by_its_differences():
+    rng = np.random.default_rng(0)
+    drift, noise = np.cumsum(1.0 + rng.normal(size=250)), rng.normal(size=(250, 1))
+    for known_ahead, found in (((), "[Difference()]"), ("all", "None")):
+        model = Forecaster(TDNNRegressor((4,), **QUICK), H, known_ahead=known_ahead).fit(noise, drift)
+        assert repr(model.target_transform_) == found
+
+
 def test_pandas_and_stamps():
     Xf, yf = frames(X, y)
     model = Forecaster(ARXRegressor(), H, known_ahead=["sun"]).fit(Xf[:300], yf[:300])

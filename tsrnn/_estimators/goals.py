@@ -69,7 +69,8 @@ def _target(estimator, table, pieces, form):
     lags = "auto" if learner.remembers or is_auto(given) else learner.output_lags
     direct = getattr(estimator, "quantiles", None) is not None or getattr(estimator, "gap", 0)
     # a linear judge would take what it cannot follow of inputs for a season
-    driven = learner.wants_inputs and table.X.shape[1]
+    driven = _is_driven(estimator, learner, table)
+    X = X if driven else [V[:, :0] for V in X]
     options = {
         "horizon": getattr(estimator, "horizon", None),
         "output_lags": lags if learner.sees_y else (),
@@ -81,6 +82,13 @@ def _target(estimator, table, pieces, form):
         "averaged": averages_changes(learner, given, table),
     }
     return resolve_target(choose_transform(Y, index_of(table.parts[0].stamps), X, **options))
+
+
+def _is_driven(estimator, learner, table):
+    """Tell whether inputs drive the rows to forecast: those of a forecaster of all steps at once where known ahead."""
+    at_once = hasattr(learner, "inner")
+    some_seen = not at_once or estimator._columns_known_ahead().any()
+    return bool(learner.wants_inputs and table.X.shape[1] and some_seen)
 
 
 def _bounds(estimator, table, names):

@@ -85,11 +85,11 @@ class RegressorParameters(Declared):
         method), and differences of one row or of a season where they improve forecasts of a linear model; in doubt, as
         with a short series, differences of one row, unless y clearly returns to its level. A calendar season that was
         seen only once is repeated, by differences over it, where that errs less. Where y drifts and the outputs of the
-        model cannot leave the range of training, as with an ESN, differences are always taken. None
-        where the model sees X, or does not see y. An ARX that finds its lags of y chooses none: it is a mean over
-        levels and all differences, as is the linear model beside a net (``skip_connections="auto"``), which then learns
-        levels. Over 203 series the errors of ARX fell by 5 % against the choice of one, over 102 those of NARX by 4 and
-        of GRU by 6.
+        model cannot leave the range of training, as with an ESN, differences are always taken. None where the model
+        does not see y, or sees X, of a direct ``Forecaster`` inputs known ahead. An ARX that finds its lags of y
+        chooses none: it is a mean over levels and all differences, as is the linear model beside a net
+        (``skip_connections="auto"``), which then learns levels. Over 203 series the errors of ARX fell by 5 % against
+        the choice of one, over 102 those of NARX by 4 and of GRU by 6.
     target_bounds : "auto", None or tuple (low, high), default="auto"
         Bounds that no forecast leaves, nor anything that is fed back: each None, a number, one number per output, or
         the name of a column of X (``"x0"`` ... for arrays), for bounds that change with time, such as capacity, or
