@@ -16,30 +16,19 @@ Autonomous systems return the series alone, (n_timesteps,) or (n_timesteps, n_di
 
 import math
 import reprlib
-from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
+
+from .._check import check_number
 
 
 # ----------------------------------------------------------------------------------------- arguments
 
 
-def _check_int(name, value, low, high=None):
-    """Return value as an int; raise unless it is an integer in [low, high]."""
-    inside = isinstance(value, Integral) and value >= low and (high is None or value <= high)
-    if not inside or isinstance(value, bool):
-        span = f"of at least {low}" if high is None else f"from {low} to {high}"
-        raise ValueError(f"{name}={value!r}: give an integer {span}.")
-    return int(value)
-
-
-def _check_real(name, value, low=-np.inf, strict=False):
-    """Return value as a float; raise unless it is finite and at least low, or above it if ``strict``."""
-    valid = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
-    if not valid or value < low or (strict and value == low):
-        span = "" if low == -np.inf else f" {'above' if strict else 'of at least'} {low}"
-        raise ValueError(f"{name}={value!r}: give a finite number{span}.")
+def _real(name, value, low=None, strict=False):
+    """Return a value as a float; raise unless it is finite and at least low, or above it if ``strict``."""
+    check_number(name, value, low, low_open=strict)
     return float(value)
 
 
@@ -124,8 +113,8 @@ def make_narma(n_timesteps=1000, order=10, *, random_state=None):
     >>> bool(abs(y[1] - 0.1) < 1e-15)
     True
     """
-    n_timesteps = _check_int("n_timesteps", n_timesteps, 1)
-    order = _check_int("order", order, 1, 30)
+    check_number("n_timesteps", n_timesteps, 1, integer=True)
+    check_number("order", order, 1, 30, integer=True)
     random_state = check_random_state(random_state)
     for _ in range(100):
         u = random_state.uniform(0.0, 0.5, size=n_timesteps)
@@ -193,7 +182,7 @@ def make_narendra(n_timesteps=1000, *, u="random", random_state=None):
     >>> y
     array([0. , 1. , 8.5])
     """
-    n_timesteps = _check_int("n_timesteps", n_timesteps, 1)
+    check_number("n_timesteps", n_timesteps, 1, integer=True)
     if isinstance(u, str):
         if u == "random":
             u = check_random_state(random_state).uniform(-2.0, 2.0, size=n_timesteps)
@@ -255,8 +244,8 @@ def make_adding_problem(n_sequences=100, n_timesteps=100, *, random_state=None):
     >>> bool(y[0] == X[0, X[0, :, 1] == 1, 0].sum())
     True
     """
-    n_sequences = _check_int("n_sequences", n_sequences, 1)
-    n_timesteps = _check_int("n_timesteps", n_timesteps, 2)
+    check_number("n_sequences", n_sequences, 1, integer=True)
+    check_number("n_timesteps", n_timesteps, 2, integer=True)
     random_state = check_random_state(random_state)
     half, rows = n_timesteps // 2, np.arange(n_sequences)
     first = random_state.randint(0, half, size=n_sequences)
@@ -344,12 +333,12 @@ def make_mackey_glass(
     >>> x[:3].round(4)
     array([1.2   , 1.0858, 0.9825])
     """
-    n_timesteps = _check_int("n_timesteps", n_timesteps, 1)
-    discard = _check_int("discard", discard, 0)
-    tau, dt = _check_real("tau", tau, 0.0, strict=True), _check_real("dt", dt, 0.0, strict=True)
-    step, n = _check_real("step", step, 0.0, strict=True), _check_real("n", n, 0.0, strict=True)
-    a, b = _check_real("a", a, 0.0), _check_real("b", b, 0.0)
-    x0, history = _check_real("x0", x0, 0.0), _check_real("history", history, 0.0)
+    check_number("n_timesteps", n_timesteps, 1, integer=True)
+    check_number("discard", discard, 0, integer=True)
+    tau, dt = _real("tau", tau, 0.0, strict=True), _real("dt", dt, 0.0, strict=True)
+    step, n = _real("step", step, 0.0, strict=True), _real("n", n, 0.0, strict=True)
+    a, b = _real("a", a, 0.0), _real("b", b, 0.0)
+    x0, history = _real("x0", x0, 0.0), _real("history", history, 0.0)
     if random_state is not None:
         x0 += check_random_state(random_state).uniform(-0.1, 0.1)
     delay, every = _check_whole_steps("tau", tau, step), _check_whole_steps("dt", dt, step)
@@ -439,10 +428,10 @@ def make_lorenz(
     >>> make_lorenz(500).shape
     (500, 3)
     """
-    n_timesteps = _check_int("n_timesteps", n_timesteps, 1)
-    discard = _check_int("discard", discard, 0)
-    dt = _check_real("dt", dt, 0.0, strict=True)
-    sigma, rho, beta = _check_real("sigma", sigma), _check_real("rho", rho), _check_real("beta", beta)
+    check_number("n_timesteps", n_timesteps, 1, integer=True)
+    check_number("discard", discard, 0, integer=True)
+    dt = _real("dt", dt, 0.0, strict=True)
+    sigma, rho, beta = _real("sigma", sigma), _real("rho", rho), _real("beta", beta)
     start = _check_vector("x0", x0, 3)
     if random_state is not None:
         start = start + check_random_state(random_state).uniform(-0.1, 0.1, size=3)
@@ -515,10 +504,10 @@ def make_henon(n_timesteps=1000, *, a=1.4, b=0.3, noise=0.0, x0=(0.0, 0.0), disc
     >>> make_henon(4, discard=0)
     array([ 0.   ,  1.   , -0.4  ,  1.076])
     """
-    n_timesteps = _check_int("n_timesteps", n_timesteps, 1)
-    discard = _check_int("discard", discard, 0)
-    a, b = _check_real("a", a), _check_real("b", b)
-    noise = _check_real("noise", noise, 0.0)
+    check_number("n_timesteps", n_timesteps, 1, integer=True)
+    check_number("discard", discard, 0, integer=True)
+    a, b = _real("a", a), _real("b", b)
+    noise = _real("noise", noise, 0.0)
     x = _check_vector("x0", x0, 2).tolist()
     for _ in range(discard + n_timesteps - 1):
         x.append(1.0 - a * x[-1] * x[-1] + b * x[-2])

@@ -83,14 +83,8 @@ def load_wind_farm(turbine="R80711", *, return_X_y=False):
         frame : DataFrame (17520, 7)
             data, target, ``wind_direction`` in degrees [0, 360) and ``inputs_filled``, true in the hours in
             which an input was filled.
-        feature_names, target_names : list of str
-            The columns of both.
-        DESCR : str
-            Source, licence, derivation, traps.
-        filename : str
-            The CSV file.
-
-    (data, target) : tuple if ``return_X_y`` is true
+        feature_names, target_names, DESCR, filename
+            The columns, the source with licence and traps, the CSV file.
 
     Raises
     ------
@@ -157,14 +151,8 @@ def load_solar_plant(as_recorded=False, *, return_X_y=False):
             ``power`` in W. NaN (329 hours; as recorded 736) where fewer than three of the four values exist.
         frame : DataFrame (23808, 4)
             data and target.
-        feature_names, target_names : list of str
-            The columns of both.
-        DESCR : str
-            Source, licence, derivation, traps.
-        filename : str
-            The CSV file.
-
-    (data, target) : tuple if ``return_X_y`` is true
+        feature_names, target_names, DESCR, filename
+            The columns, the source with licence and traps, the CSV file.
 
     References
     ----------
@@ -203,20 +191,11 @@ def load_oil_price(*, return_X_y=False):
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        data : DataFrame (8611, 0)
-            No inputs.
         target : Series (8611,)
             ``price`` in US dollars a barrel. NaN on 290 holidays.
-        frame : DataFrame (8611, 1)
-            Inputs and target side by side.
-        feature_names, target_names : list of str
-            The columns of both.
-        DESCR : str
-            Source, licence, derivation, traps.
-        filename : str
-            The CSV file.
-
-    (data, target) : tuple if ``return_X_y`` is true
+        data, frame : DataFrame (8611, 0), there are no inputs, and (8611, 1), the target
+        feature_names, target_names, DESCR, filename
+            The columns, the source with licence and traps, the CSV file.
 
     References
     ----------
@@ -249,20 +228,11 @@ def load_sunspots(*, return_X_y=False):
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        data : DataFrame (309, 0)
-            No inputs.
         target : Series (309,)
             ``sunspots``, a count index without unit; each year stands at its 1 January.
-        frame : DataFrame (309, 1)
-            Inputs and target side by side.
-        feature_names, target_names : list of str
-            The columns of both.
-        DESCR : str
-            Source, licence, derivation, traps.
-        filename : str
-            The CSV file.
-
-    (data, target) : tuple if ``return_X_y`` is true
+        data, frame : DataFrame (309, 0), there are no inputs, and (309, 1), the target
+        feature_names, target_names, DESCR, filename
+            The columns, the source with licence and traps, the CSV file.
 
     References
     ----------
@@ -294,20 +264,11 @@ def load_co2(*, return_X_y=False):
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        data : DataFrame (2284, 0)
-            No inputs.
         target : Series (2284,)
             ``co2`` in parts per million by volume. NaN in 59 weeks.
-        frame : DataFrame (2284, 1)
-            Inputs and target side by side.
-        feature_names, target_names : list of str
-            The columns of both.
-        DESCR : str
-            Source, licence, derivation, traps.
-        filename : str
-            The CSV file.
-
-    (data, target) : tuple if ``return_X_y`` is true
+        data, frame : DataFrame (2284, 0), there are no inputs, and (2284, 1), the target
+        feature_names, target_names, DESCR, filename
+            The columns, the source with licence and traps, the CSV file.
 
     References
     ----------
@@ -342,21 +303,12 @@ def load_laser(*, return_X_y=False):
     Returns
     -------
     data : :class:`~sklearn.utils.Bunch`
-        data : DataFrame (10093, 0)
-            No inputs.
         target : Series (10093,)
             ``intensity``, the eight-bit reading 0 to 255, without unit. The record has no time stamps: the
             index counts the samples.
-        frame : DataFrame (10093, 1)
-            Inputs and target side by side.
-        feature_names, target_names : list of str
-            The columns of both.
-        DESCR : str
-            Source, licence, derivation, traps.
-        filename : str
-            The CSV file.
-
-    (data, target) : tuple if ``return_X_y`` is true
+        data, frame : DataFrame (10093, 0), there are no inputs, and (10093, 1), the target
+        feature_names, target_names, DESCR, filename
+            The columns, the source with licence and traps, the CSV file.
 
     References
     ----------
