@@ -28,6 +28,7 @@ from .input_checks import as_wide_as, check_inputs
 from .language import GREEDY, check_draw, go_on
 from .one_row_calls import note_one_row_call
 from .parameters import ClassifierParameters
+from .places import past_of
 from .sequence import Sequence
 from .snapshots import all_or_nothing
 
@@ -361,14 +362,10 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
             raise TypeError(
                 f"prefix={prefix!r} is not a sequence: give labels in a list, or a str of characters."
             )
-        past = first_past(dynamics, units)
         if prefix is None:
-            place, prefix = fitted.series.get(series), ()
-            if place is None:
-                raise ValueError(
-                    f"series={series!r} was not seen in training: give one of {list(fitted.series)}, or a prefix."
-                )
-            past = place.past
+            past, prefix = past_of(fitted, series, cure="a prefix"), ()
+        else:
+            past = first_past(dynamics, units)
         if X is None and units.n_inputs:
             raise ValueError(f"The model has {units.n_inputs} inputs: give X, one row or more.")
         with about("X"):

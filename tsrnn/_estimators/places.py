@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._check import check_word
 from .._series import timeline as timelines
 from .._warn import warn
 from .following import begin, cold_past, earlier, first_past, moved, seen_again, unknown_past, zero_past
@@ -37,6 +38,22 @@ def place_of(fitted, key):
             "start='cold'."
         )
     return fitted.series.get(key)
+
+
+def past_of(fitted, series, start="end", cure="start='cold'"):
+    """Return the ``Past`` of a series after its last row seen, or that of another ``start``; raise for others.
+
+    cure : in the message where it was not seen.
+    """
+    check_word("start", start, ("end", "cold", "zeros"))
+    if start == "cold":
+        return cold_past(fitted.trained.dynamics, fitted.units)
+    if start == "zeros":
+        return zero_past(fitted.trained.dynamics, fitted.units, series)
+    if series not in fitted.series:
+        keys = ", ".join(map(repr, list(fitted.series)[:3]))
+        raise ValueError(f"series={series!r} was not seen in training: give one of {keys} ..., or {cure}.")
+    return fitted.series[series].past
 
 
 def check_grids(fitted, table):

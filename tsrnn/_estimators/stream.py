@@ -13,8 +13,8 @@ from .._nets.compiled import compiled, walk
 from .._nets.memory import FromRest
 from .._series.targets import MAX_FLOAT
 from .._series.units import scaled_as
-from .following import cold_past, follow, zero_past
-from .places import place_of
+from .following import follow
+from .places import past_of
 from .program import row_program
 from .through import see_through
 
@@ -71,19 +71,7 @@ class Stream:
                 f"Each forecast of the model looks at known-ahead inputs of {dynamics.wide(1)} rows, but a stream "
                 "gets one row at a time: fit one with strategy='direct', or without known_ahead."
             )
-        if start == "end":
-            place = place_of(fitted, series)
-            if place is None:
-                raise ValueError(
-                    f"series={series!r} was not seen in training: give one of {list(fitted.series)}."
-                )
-            self._past = place.past
-        elif start == "cold":
-            self._past = cold_past(dynamics, units)
-        elif start == "zeros":
-            self._past = zero_past(dynamics, units, series)
-        else:
-            raise ValueError(f"start={start!r} is unknown: give 'end', 'cold' or 'zeros'.")
+        self._past = past_of(fitted, series, start)
         self._fitted, self._last, self._out = fitted, None, None
         self._key, vocabulary = series, fitted.form.vocabulary
         self._categories = [

@@ -7,7 +7,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .._estimators.classifier import SequenceClassifier
-from .._estimators.following import cold_past, zero_past
+from .._estimators.places import past_of
 from .._estimators.program import row_program, whole_program
 from .._estimators.regressor import SequenceRegressor
 from .._estimators.sequence import Sequence
@@ -146,17 +146,4 @@ def _start(model, start, series):
         if len(histories) != 1:
             raise ValueError(f"start has the history of {len(histories)} series: give that of one.")
         return next(iter(histories.values()))[1]
-    if isinstance(start, str) and start == "end":
-        if series not in model.series_:
-            keys = ", ".join(map(repr, list(model.series_)[:3]))
-            raise ValueError(
-                f"series={series!r} was not seen in training: give one of {keys} ..., or start='cold', for a series "
-                "with an unknown past."
-            )
-        return model.series_[series].past
-    dynamics, units = model._dynamics(), model.fitted_.units
-    if isinstance(start, str) and start == "cold":
-        return cold_past(dynamics, units)
-    if isinstance(start, str) and start == "zeros":
-        return zero_past(dynamics, units, series)
-    raise ValueError(f"start={start!r} is unknown: give 'end', 'cold', 'zeros' or a tuple (X_hist, y_hist).")
+    return past_of(model.fitted_, series, start)

@@ -260,17 +260,19 @@ class _Writer:
             self.cut(self.rows(name), past.shape[1], past.size + past.shape[1], name=f"after_{name}")
         return rows
 
-    def scan(self, rows, sizes):
-        """Make the Scan of the body over rows.   sizes : {name: numbers} of the values with a past."""
-        make, out, now = self.onnx.helper, "forecast", self.tensor("now_out", self.p.n_outputs)
-        if self.p.labels is not None:
-            out, now = "probabilities", self.tensor("now_probabilities", len(self.p.labels))
-        past, after = ([self.tensor(f"{k}_{v}", n) for v, n in sizes.items()] for k in ("past", "after"))
-        of_row = [self.tensor(inside, width) for _, inside, width in rows]
-        body = make.make_graph(self.nodes, "row", [*past, *of_row], [*after, now])
-        inputs = [*(f"first_{name}" for name in sizes), *(outside for outside, _, _ in rows)]
-        outputs = [*(f"last_{name}" for name in sizes), out]
-        return make.make_node("Scan", inputs, outputs, body=body, num_scan_inputs=len(rows))
+    def scan(self, rows, of_row, out, firsts, lasts, **directions):
+        """Make the Scan of the body over rows; ``of_row`` of each becomes ``out``.   firsts, lasts : of its pasts."""
+        make, p = self.onnx.helper, self.p
+        past, after = (
+            [self.tensor(f"{k}_{v}", a.size) for v, a in p.past.items()] for k in ("past", "after")
+        )
+        seen = [self.tensor(inside, width) for _, inside, width in rows]
+        now = self.tensor(f"now_{of_row}", p.size(of_row))
+        body = make.make_graph(self.nodes, "row", [*past, *seen], [*after, now])
+        inputs = [*firsts, *(outside for outside, _, _ in rows)]
+        return make.make_node(
+            "Scan", inputs, [*lasts, out], body=body, num_scan_inputs=len(rows), **directions
+        )
 
     def with_state(self, scan, sizes):
         """Return the Scan between nodes that split ``state`` into pasts (NaN is the start) and join ``next_state``."""
@@ -293,7 +295,9 @@ class _Writer:
             raise TypeError(
                 "The model sees neither X nor y, so ONNX has no rows to scan: take to_c, or the number it forecasts."
             )
-        nodes, before, after = [self.scan(rows, sizes)], [], []
+        of_row, out = ("out", "forecast") if p.labels is None else ("probabilities",) * 2
+        ends = ([f"{word}_{name}" for name in sizes] for word in ("first", "last"))
+        nodes, before, after = [self.scan(rows, of_row, out, *ends)], [], []
         inputs = [self.tensor(outside, "n_timesteps", width) for outside, _, width in rows]
         outputs = [self.tensor("forecast", "n_timesteps", p.n_outputs)]
         if p.labels is not None:
@@ -349,27 +353,14 @@ def _flip(writer, rows, out):
 
 def _walk(writer, seen, out, of_row, reverse):
     """Make the Scan of a program over the rows of ``seen``; ``of_row`` of each row becomes ``out``."""
-    make, p = writer.onnx.helper, writer.p
-    for name, value in p.values.items():
-        writer.work_out(f"now_{name}", value)
-    for name, past in p.past.items():
-        writer.cut(writer.rows(name), past.shape[1], past.size + past.shape[1], name=f"after_{name}")
-    past, after = (
-        [writer.tensor(f"{k}_{name}", a.size) for name, a in p.past.items()] for k in ("past", "after")
+    writer.body()
+    past, along = writer.p.past, [int(reverse)]
+    firsts, lasts = (
+        [writer.constant(a.ravel()) for a in past.values()],
+        [f"{out}_last_{name}" for name in past],
     )
-    size = p.size(of_row)
-    inputs, outputs = (
-        [*past, writer.tensor("now_x", p.n_inputs)],
-        [*after, writer.tensor(f"now_{of_row}", size)],
-    )
-    firsts = [writer.constant(a.ravel()) for a in p.past.values()]
-    lasts = [f"{out}_last_{name}" for name in p.past]
-    body = make.make_graph(writer.nodes, "row", inputs, outputs)
-    along = [int(reverse)]
-    return make.make_node(
-        "Scan", [*firsts, seen], [*lasts, out], body=body, num_scan_inputs=1, scan_input_directions=along,
-        scan_output_directions=along,
-    )  # fmt: skip
+    directions = dict.fromkeys(("scan_input_directions", "scan_output_directions"), along)
+    return writer.scan([(seen, "now_x", writer.p.n_inputs)], of_row, out, firsts, lasts, **directions)
 
 
 def _pool(writer, whole, out):
