@@ -19,13 +19,14 @@ from numba.core.dispatcher import Dispatcher
 
 import tsrnn
 from tsrnn._kernels import jit as _jit
-from tsrnn._kernels import outer_v1, simd_v3
+from tsrnn._kernels import outer_v1, pack_v1, simd_v3
 from tsrnn._kernels.simd_v3 import flat, fma, line, matrix, sigmoid, tanh
 
 
 FROZEN = {
     "tsrnn._kernels.simd_v3": "861820115769f81e",
     "tsrnn._kernels.outer_v1": "0ebfdabcd63885b7",
+    "tsrnn._kernels.pack_v1": "d3930a2a98114bed",
     "tsrnn._kernels.layer_norm_v1": "8c56cdc6dae53fa3",
     "tsrnn._kernels.activations_v1": "a1e8244da5912adb",
     "tsrnn._kernels.dream_v1": "d77db5940ceb25d2",
@@ -137,6 +138,22 @@ def test_products_are_exact_and_stay_inside(dtype):
         naive_scattered(D, V, want, rows)
         np.testing.assert_array_equal(got, want, f"add_scattered {shape}", strict=True)
         assert np.isnan(fence).sum() == 200, f"add_scattered {shape} wrote outside"
+
+
+@njit
+def packed_at_once(W, M):
+    return pack_v1.pack(W, M)
+
+
+@compiled
+@both
+@pytest.mark.parametrize("shape", [(3, 5, 4), (1, 70, 40), (4, 40, 65), (2, 300, 33), (0, 70, 40)])
+@pytest.mark.parametrize("M", [63, 64])
+def test_weights_are_packed_alike_and_their_memory_is_freed(M, shape, dtype):
+    W = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    want, got = pack(W, M), packed_at_once(W, M)
+    np.testing.assert_array_equal(got, want, strict=True)
+    assert got.base is None or got.base.refcount == 1  # else it would never be freed
 
 
 @compiled

@@ -19,8 +19,8 @@ from .._kernels.activations_v1 import ACTIVATIONS, LOGISTIC, RELU, TANH, activat
 from .._kernels.dream_v1 import begin, draw, end
 from .._kernels.jit import kernel, part
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.outer_v1 import add_wide_outer
-from .._kernels.simd_v3 import add_packed, flat, matrix, pack, sigmoid
+from .._kernels.pack_v1 import pack
+from .._kernels.simd_v3 import add_packed, flat, sigmoid
 from .._nets.recurrent import Cell, Layout
 from .._series.units import none_held
 from .._values import kept
@@ -94,7 +94,6 @@ def backward(
     dH,
     dS,
     db,
-    dU,
     dleak,
     dgain,
     first,
@@ -104,10 +103,10 @@ def backward(
 
     Z : in: f, out: dL/dz.   V : (1, H, H), U the other way round.   dH : (T, B, H), in: dL/dh from above, out: all
     of it.   dS : (2, B, H), in: gradient of h from the future, out: to the past; its second half is work space.
-    dU, dleak (where learnt), dgain, db (db with layer norm only) : like U, leak, gain, b, in, out; dU comes with
-    step 0.
+    dleak (where learnt), dgain, db (db with layer norm only) : like leak, gain, b, in, out.   dU is made of what is
+    left in Z.
     """
-    _, T, B, H = Z.shape
+    _, _, B, H = Z.shape
     dh, work, packed = flat(dS[0]), flat(dS[1]), pack(V, (last - first) * B)
     if leak is not None:
         rate, sums = _rates(learnt, leak, B), np.zeros(B * dleak.size, Z.dtype)
@@ -150,8 +149,6 @@ def backward(
     if leak is not None:
         for k in range(sums.size):  # of sigmoid: a (1 - a), of which a is in ``work``
             dleak[k % H] += sums[k] * (1 - rate[k])
-    if first == 0 and len(V) > 0:
-        add_wide_outer(flat(R), rows, matrix(flat(Z), 0, T * B, H), dU[0])
 
 
 @kernel

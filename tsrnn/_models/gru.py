@@ -19,8 +19,8 @@ from .._check import check_word
 from .._kernels.dream_v1 import begin, draw, end
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.outer_v1 import add_wide_outer
-from .._kernels.simd_v3 import add_packed, flat, matrix, pack, sigmoid, tanh
+from .._kernels.pack_v1 import pack
+from .._kernels.simd_v3 import add_packed, flat, matrix, sigmoid, tanh
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .recurrent import LaggedParameters, RecurrentClassifier, RecurrentRegressor
@@ -81,13 +81,13 @@ def forward(b, U, d, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
 
 
 @kernel
-def backward(V, d, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dd, dgain, first, last):
+def backward(V, d, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dd, dgain, first, last):
     """Go back through the steps last > t >= first; arrays as ``forward`` left them.
 
     Z : in: gates, out: dL/dz.   V : (3, H, H), U the other way round.   Q : out, with d: dL/d(h U_n + d).
     dH : (T, B, H), in: dL/dh from above, out: all of it.   dS : (2, B, H), in: gradient of h from the future, out: to
-    the past; its second half is work space.   dU, dd, dgain, db (db with layer norm only) : like U, d, gain, b, in,
-    out; dU and dd come with step 0.
+    the past; its second half is work space.   dd, dgain, db (db with layer norm only) : like d, gain, b, in, out; dd
+    comes with step 0.   dU is made of what is left in Z and Q, see ``factors``.
     """
     _, T, B, H = Z.shape
     dh, work, packed = flat(dS[0]), flat(dS[1]), pack(V, (last - first) * B)
@@ -124,7 +124,7 @@ def backward(V, d, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dd,
                 work[k] *= a
         if gain is not None and gain.size > 0:
             normalise_back(Z[0, t], gain[0], unit[0, t], root[0, t], dgain[0], db[0])
-        for gate in range(min(2, len(V))):
+        for gate in range(2 if len(V) > 0 else 0):
             add_packed(flat(Z[gate]), now, V[gate], packed[gate], dS[1])
         if mask is not None and mask.size > 0:
             m = flat(mask)
@@ -132,18 +132,11 @@ def backward(V, d, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dd,
                 work[k] *= m[k]
         for k in range(dh.size):
             dh[k] += work[k]
-    if first == 0:
-        for gate in range(min(2, len(V))):
-            add_wide_outer(flat(R), rows, matrix(flat(Z[gate]), 0, T * B, H), dU[gate])
-        if d.size > 0:
-            q = matrix(flat(Q), 0, T * B, H)
-            if len(V) > 0:
-                add_wide_outer(flat(R), rows, q, dU[2])
-            for i in range(T * B):
-                for j in range(H):
-                    dd[j] += q[i, j]
-        elif len(V) > 0:
-            add_wide_outer(flat(Q), rows, matrix(flat(Z[2]), 0, T * B, H), dU[2])
+    if first == 0 and d.size > 0:
+        q = matrix(flat(Q), 0, T * B, H)
+        for i in range(T * B):
+            for j in range(H):
+                dd[j] += q[i, j]
 
 
 @kernel
@@ -180,6 +173,14 @@ class Parameters(NamedTuple):
     U: np.ndarray
     d: np.ndarray
     gain: np.ndarray
+
+
+def factors(trace, g):
+    """Return what dL/dU is a product of, see ``recurrent.factors``: of the last gate with Q in place of R or Z."""
+    if not g.U.size:
+        return ()
+    last = (trace.R, trace.Q[None]) if g.d.size else (trace.Q, trace.Z[2:])
+    return (trace.R, trace.Z[:2], g.U[:2]), (*last, g.U[2:])
 
 
 def terms(layer):
@@ -220,6 +221,7 @@ def cell(reset, learned, layer_norm, last=True):
         apart=None if layer_norm else inner,
         spread=spread,
         optional=("gain",),
+        factors=factors,
     )
 
 

@@ -102,7 +102,6 @@ def backward(
     dH,
     dS,
     db,
-    dU,
     dring,
     dmix,
     dd,

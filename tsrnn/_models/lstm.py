@@ -20,8 +20,8 @@ from .._check import check_flag, check_number
 from .._kernels.dream_v1 import begin, draw, end
 from .._kernels.jit import kernel
 from .._kernels.layer_norm_v1 import normalise, normalise_back
-from .._kernels.outer_v1 import add_wide_outer
-from .._kernels.simd_v3 import add_packed, flat, matrix, pack, sigmoid, tanh
+from .._kernels.pack_v1 import pack
+from .._kernels.simd_v3 import add_packed, flat, sigmoid, tanh
 from .._nets.recurrent import Cell, Layout
 from .._values import kept
 from .recurrent import LaggedParameters, RecurrentClassifier, RecurrentRegressor
@@ -88,14 +88,14 @@ def forward(b, U, P, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
 
 
 @kernel
-def backward(V, P, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dP, dgain, first, last):
+def backward(V, P, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dP, dgain, first, last):
     """Go back through the steps last > t >= first; arrays as ``forward`` left them.
 
     Z : in: gates, out: dL/dz.   V : (G, H, H), U the other way round.   dH : (T, B, H), in: dL/dh from above,
     out: all of it.   dS : (2, B, H), in: gradient of h and c from the future, out: to the past.
-    dU, dP, dgain, db (db with layer norm only) : like U, P, gain, b, in, out; dU comes with step 0.
+    dP, dgain, db (db with layer norm only) : like P, gain, b, in, out.   dU is made of what is left in Z.
     """
-    G, T, B, H = Z.shape
+    G, _, B, H = Z.shape
     dh, dc, packed = flat(dS[0]), flat(dS[1]), pack(V, (last - first) * B)
     for t in range(last - 1, first - 1, -1):
         i, g, o, f, tanh_c = flat(Z[0, t]), flat(Z[1, t]), flat(Z[2, t]), flat(Z[G - 1, t]), flat(Q[t])
@@ -144,9 +144,6 @@ def backward(V, P, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dP,
             m = flat(mask)
             for k in range(dh.size):
                 dh[k] *= m[k]
-    if first == 0:
-        for gate in range(len(V)):
-            add_wide_outer(flat(R), rows, matrix(flat(Z[gate]), 0, T * B, H), dU[gate])
 
 
 @kernel

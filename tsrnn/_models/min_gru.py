@@ -54,7 +54,7 @@ def forward(kind, b, U, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
 
 
 @kernel
-def backward(kind, V, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dgain, first, last):
+def backward(kind, V, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dgain, first, last):
     """Go back through the steps last > t >= first; arrays as ``forward`` left them.
 
     Z : in: z and n, out: the gradient of what went into them.   dH : (T, B, H), in: dL/dh from above, out: all of it.

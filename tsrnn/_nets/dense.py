@@ -28,7 +28,7 @@ def forward(b, U, gain, mask, Z, S, R, Q, unit, root, rows, first, last):
 
 
 @kernel
-def backward(V, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dU, dgain, first, last):
+def backward(V, gain, mask, Z, S, R, Q, unit, root, rows, dH, dS, db, dgain, first, last):
     """Go back through the steps last > t >= first; arrays as ``forward`` left them.
 
     Z : in: h, out: dL/dz.   dH : (T, B, H), in: dL/dh from above, out: all of it.   dS : (2, B, H), in: gradient of h

@@ -39,6 +39,14 @@ class Layout(NamedTuple):
     lacks: str = ""
 
 
+def factors(trace, g):
+    """Return what dL/dU is a product of, once the backward pass is done: triples (what U sees, dL/dZ, dL/dU).
+
+    The kernel that adds the gradients of input weights makes the product, so that no cell compiles a second one.
+    """
+    return ((trace.R, trace.Z, g.U),) if g.U.size else ()
+
+
 class Cell(NamedTuple):
     """All that distinguishes one recurrent model from another.
 
@@ -48,8 +56,8 @@ class Cell(NamedTuple):
     shapes(D, H) : a named tuple of the shapes of W (gates, D, H), b (gates, H), start (n_states, H) or (0, H),
     U (gates, H, H), or (0, H, H) if no gate sees h, further parameters, and gain (gates, H) or (0, H) of layer
     norm.
-    forward(b, U, ..., gain, mask, *traces, first, last), backward(V, ..., gain, mask, *traces, dH, dS, db, dU, ...,
-    dgain, first, last) : kernels, see ``lstm.py``.
+    forward(b, U, ..., gain, mask, *traces, first, last), backward(V, ..., gain, mask, *traces, dH, dS, db, ..., dgain,
+    first, last) : kernels, see ``lstm.py``.   factors(trace, gradients) : of dL/dU, see below.
     apart : None where the states of a unit depend on gates of others, but for h U; else the gate whose h U + d, with d
     the parameters after U, lies within a product of gates, and whose gradient is found in Q; -1 for none.
     terms(layer) : its equations for export, see ``equations.py``.   torch, keras : ``Layout`` of its weights there.
@@ -79,6 +87,7 @@ class Cell(NamedTuple):
     feel: Callable | None = None
     spread: Callable | None = None
     optional: tuple = ()
+    factors: Callable = factors
 
     def given(self, p, mask):
         """Return the parameters p after U, and a mask of h; None for what is optional, if none of it is there.

@@ -292,7 +292,7 @@ def _slopes(net, tape, k, p, n):
         dH, dS = np.zeros((1, n, H)), np.zeros((2, n, H))
         dS[state] = 1
         arrays = Z, S, S[0, :1], Q, np.empty((0, 1, n, H)), np.empty((0, 1, n)), rows
-        cell.backward(still, *cell.given(p, nothing), *arrays, dH, dS, junk[1], *junk[3:], 0, 1)
+        cell.backward(still, *cell.given(p, nothing), *arrays, dH, dS, junk[1], *junk[4:], 0, 1)
         D[state], E[state] = Z[:, 0], dS[:N]
         R[state] = D[state, :C]
         if cell.apart >= 0:

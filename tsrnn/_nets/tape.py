@@ -363,7 +363,7 @@ class Tape:
         block, cell, mask = self.net.blocks[k], self.cells[k], self.masks[k]
         if mask.output.size:
             steps.append(partial(_mask, self.dH[k], mask.output, self.dH[k]))
-        arrays = (self.dH[k], self.dS[k], g.b, *g[3:])
+        arrays = (self.dH[k], self.dS[k], g.b, *g[4:])
         step = partial(cell.backward, U, *cell.given(p, mask.recurrent), *self.traces[k], *arrays)
         past = block.past(k)
         if past:
@@ -377,8 +377,11 @@ class Tape:
         self._add_back(self.traces[k].Z, V, block.sources, self._order(block), dy, steps, past)
 
     def _add_outer(self, grads, dout):
-        """Add the gradients of input weights and biases; returns the calls, to be made again."""
+        """Add the gradients of weights and biases; returns the calls, to be made again."""
         blocks, calls = self.net.blocks, []
+        for cell, trace, g in zip(self.cells, self.traces, grads):
+            for seen, Z, dU in cell.factors(trace, g):
+                calls.append((kernels.outer, seen.reshape(-1), trace.rows, Z, 0, Z.shape[3], dU))
         layers = [(t.Z, g, b.sources, self._order(b)) for t, g, b in zip(self.traces, grads, blocks)]
         if self.reader is None:
             layers.append((dout[None], grads[-1], self.net.readout, self._read))
