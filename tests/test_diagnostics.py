@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from tsrnn import (
     ARXRegressor,
+    GRURegressor,
     LSTMRegressor,
     NARXRegressor,
     PersistenceRegressor,
@@ -606,3 +607,17 @@ def test_fit_of_a_free_run():
     error = np.asarray(y[500:]) - np.asarray(model.predict(X[500:]))
     assert d.fit == pytest.approx(100 * (1 - np.sqrt(np.mean(error**2)) / np.std(y[500:])))
     assert f"fits {d.fit:.1f} %" in str(d)
+
+
+@pytest.mark.parametrize("as_array", [False, True])
+def test_columns_of_words_are_left_out(as_array):
+    """They have no correlation, and no small change."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"u": rng.normal(size=200), "day": np.resize(["Mon", "Tue", "Wed"], 200)})
+    y = X["u"].to_numpy() + np.resize([0.0, 1.0, 2.0], 200)
+    X = X.to_numpy(object) if as_array else X.astype({"day": "category"})
+    model = GRURegressor((3,), max_iter=2, random_state=0).fit(X[:100], y[:100])
+    found = diagnose(model, X[100:], y[100:], horizons=1)
+    assert {name for name, _ in found.cross_correlation} == {"x0" if as_array else "u"}
+    table = lag_importance(model, X[100:], y[100:], max_lag=2)
+    assert list(table) == ["x0" if as_array else "u", "y"]

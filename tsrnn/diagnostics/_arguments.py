@@ -28,19 +28,26 @@ def output_names(y):
     return [str(name)] if name is not None else ["y"] if O == 1 else [f"y{o}" for o in range(O)]
 
 
-def numeric_columns(X, keys):
-    """List (position, name, values) of each numeric column of X but that of the series' keys."""
+def numeric_columns(X, keys=None, names=None):
+    """List (position, name, values (N,)) of the columns of X that are numbers, but for that of the series' keys."""
     if X is None:
         return []
     if not isinstance(X, pd.DataFrame):
-        return [(j, f"x{j}", column) for j, column in enumerate(as_columns(X).T)]
-    numbers = [
-        pd.api.types.is_numeric_dtype(dtype) and (keys is None or name != keys)
-        for name, dtype in X.dtypes.items()
-    ]
-    return [
-        (j, str(X.columns[j]), X.iloc[:, j].to_numpy(float, na_value=np.nan)) for j in np.flatnonzero(numbers)
-    ]
+        X = _two_dimensional(X)
+        X = pd.DataFrame(X, columns=names or [f"x{j}" for j in range(X.shape[1])])
+    found = []
+    for j, label in enumerate(X.columns):
+        column = X.iloc[:, j]
+        if not isinstance(column.dtype, pd.CategoricalDtype) and (keys is None or label != keys):
+            with suppress(TypeError, ValueError):  # of words
+                found.append((j, str(label), column.to_numpy(float, na_value=np.nan)))
+    return found
+
+
+def _two_dimensional(X):
+    """Return rows as an array (N, F) of any kind."""
+    X = np.asarray(X)
+    return X.reshape(len(X), -1)
 
 
 def with_change(V, j, pulse):
@@ -51,22 +58,28 @@ def with_change(V, j, pulse):
         return V
     if isinstance(V, pd.Series):
         return V.astype(float) + pulse
-    V = np.array(V, dtype=float)
-    V.reshape(len(V), -1)[:, j] += pulse
+    V = np.array(V)
+    V = V if V.dtype == object else V.astype(float)  # words stand beside numbers
+    columns = V.reshape(len(V), -1)
+    columns[:, j] = columns[:, j].astype(float) + pulse
     return V
 
 
 def named_inputs(X, estimator=None, model=None):
-    """Return the inputs {name: (N,)} of the estimator inside a model, without the column of the series' keys."""
-    if not isinstance(X, pd.DataFrame):
-        columns = np.empty((0, 0)) if X is None else as_columns(X)
-        for names in (getattr(estimator, "feature_names_in_", ()), transformed_names(model)):
-            if len(names) == columns.shape[1]:
-                return dict(zip(map(str, names), columns.T))
-        return {f"x{j}": column for j, column in enumerate(columns.T)}
+    """Return the inputs {name: (N,)} that are numbers, of the estimator inside a model."""
+    is_named = X is None or isinstance(X, pd.DataFrame)
+    names = None if is_named else input_names(estimator, model, _two_dimensional(X).shape[1])
+    return {name: u for _, name, u in numeric_columns(X, getattr(estimator, "series", None), names)}
+
+
+def input_names(estimator, model, n):
+    """Name the n columns of X that the estimator inside a model sees, without that of the series' keys."""
     keys = getattr(estimator, "series", None)
-    columns = [(str(name), X.iloc[:, j]) for j, name in enumerate(X.columns) if keys is None or name != keys]
-    return {name: column.to_numpy(float, na_value=np.nan) for name, column in columns}
+    for names in (getattr(estimator, "feature_names_in_", ()), transformed_names(model)):
+        names = [str(name) for name in names if keys is None or name != keys]
+        if len(names) == n:
+            return names
+    return [f"x{j}" for j in range(n)]
 
 
 def transformed_names(model):

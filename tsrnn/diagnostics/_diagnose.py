@@ -26,6 +26,7 @@ from .._series import timeline as timelines
 from .._series.checks import across, check_y
 from .._series.lags import parse_lags
 from .._series.seasons import work_periods
+from ..metrics import fit_percentage
 from ._arguments import as_columns, check_output, keys_of, named_inputs, only_key, rows_of_series, stamps_of
 from ._baselines import Record, compare_with_baselines, shared_options
 from ._correlations import autocorrelations, cross_correlations, find_period
@@ -328,14 +329,13 @@ class Diagnoses(dict):
 
 
 def _fit_percentage(estimator, X, y, target, output, start):
-    """Return 100 (1 - RMSE / standard deviation of y) of a free run, or NaN."""
+    """Return how much of y a free run explains, in per cent, or NaN."""
     try:
-        out = free_run(estimator, X, y, start)
-    except ValueError:
+        out = as_columns(free_run(estimator, X, y, start))[:, output]
+        judged = np.isfinite(out)
+        return fit_percentage(target[judged], out[judged])
+    except ValueError:  # it cannot run freely, or nothing varies
         return np.nan
-    error = target - as_columns(out)[:, output]
-    spread = np.nanstd(target[np.isfinite(error)]) if np.isfinite(error).any() else 0.0
-    return float(100 * (1 - np.sqrt(np.nanmean(error**2)) / spread)) if spread > 0 else np.nan
 
 
 def _least_lags(estimator, inputs):

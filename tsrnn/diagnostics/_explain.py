@@ -18,7 +18,7 @@ from .._series.checks import check_y, column_names
 from .._series.labels import shares
 from .._series.rows import gather
 from .._series.units import scaled_as
-from ._arguments import check_output, only_key, output_names, transformed_names
+from ._arguments import check_output, input_names, only_key, output_names
 
 
 FAR = 256  # rows that a net with a state is traced back over
@@ -99,7 +99,7 @@ def explain(model, X, y=None, at=-1, *, steps=1, output=None, method="integrated
     estimator, X = see_through(model, X)
     request = Request(steps, output, method, max_lag, start)
     dynamics, is_classifier = _traced(estimator, steps), hasattr(estimator, "classes_")
-    names, key = [_input_names(estimator, model), []], None
+    names, key = [input_names(estimator, model, estimator._units().n_inputs), []], None
     if isinstance(dynamics, Pooled):
         row, table, known = _series_moves(estimator, X, at, request)
     else:
@@ -143,13 +143,12 @@ def _row_moves(estimator, data, row, request):
         o, n_free = o + late, 1
         X, Z = (np.concatenate([v, np.repeat(v[-1:], max(0, o + 1 - len(v)), axis=0)]) for v in (X, Z))
     frame = cut_window(dynamics, X, Z, past.memory, request.max_lag, n_free, -1 if dynamics.goes_on else o)
-    if hasattr(estimator, "classes_"):
-        pick, answer = _of_class(estimator, dynamics, frame, request.output), _unchanged
-    else:
-        pick, output = _of_column(estimator, dynamics, request.output)
-        answer = _in_units(estimator, key, output, _base(estimator, y, past, key, row, first))
+    base = _base(estimator, y, past, key, row, first)
+    pick, answer = _asked(estimator, dynamics, frame, request.output, key, base)
     known = moves(dynamics, frame, pick, answer, request.method)
-    table = np.hstack([_by_column(known.x, dynamics, _n_inputs(estimator)), _by_output(known.y, estimator)])
+    table = np.hstack(
+        [_by_column(known.x, dynamics, estimator._units().n_inputs), _by_output(known.y, estimator)]
+    )
     lags = (len(frame.fed) - 1 if dynamics.goes_on else o) - late - np.arange(len(table)) + frame.lead
     table = pd.DataFrame(table, pd.Index(lags, name="lag"))[::-1]
     shown = np.flatnonzero(np.any(table != 0, axis=1) | (table.index == 0))
@@ -169,26 +168,29 @@ def _series_moves(estimator, X, at, request):
     part, units = table.parts[place], fitted.units
     X = as_wide_as(fitted, check_inputs(estimator, table.X, None, reset=False))
     frame = whole_window(dynamics, units.inputs(X[part.rows], units.means).z)
-    if hasattr(estimator, "classes_"):
-        pick, answer = _of_class(estimator, dynamics, frame, request.output), _unchanged
-    else:
-        pick, output = _of_column(estimator, dynamics, request.output)
-        answer = _in_units(estimator, part.key, output, np.zeros(dynamics.n_outputs))
+    base = np.zeros(dynamics.n_outputs)
+    pick, answer = _asked(estimator, dynamics, frame, request.output, part.key, base)
     known = moves(dynamics, frame, pick, answer, request.method)
-    rows = _by_column(known.x, dynamics, _n_inputs(estimator))[frame.lead :]
+    rows = _by_column(known.x, dynamics, estimator._units().n_inputs)[frame.lead :]
     return int(place) % n, pd.DataFrame(rows, pd.RangeIndex(len(rows), name="row")), known
 
 
-def _of_column(estimator, dynamics, output):
-    """Return the ``Pick`` of a column of y, the first by default, and which it is."""
+def _asked(estimator, dynamics, frame, output, key, base):
+    """Return the ``Pick`` of an output, a column of y or a class, and what makes answers and slopes of its values.
+
+    base : (O,), the levels that a change is added to.
+    """
+    if hasattr(estimator, "classes_"):  # probabilities are the answers
+        return _of_class(estimator, dynamics, frame, output), lambda out: (out, np.ones_like(out))
+    output = _which_column(dynamics, output)
+    return column(output, dynamics.n_outputs), _in_units(estimator, key, output, base)
+
+
+def _which_column(dynamics, output):
+    """Return which column of y is asked for, the first by default."""
     output = 0 if output is None else output
     check_output(output, np.empty((0, dynamics.n_outputs)))
-    return column(output, dynamics.n_outputs), output
-
-
-def _unchanged(out):
-    """Take probabilities for answers; returns them and their slopes."""
-    return out, np.ones_like(out)
+    return output
 
 
 # ---------------------------------------------------------------------------------------- classes
@@ -277,7 +279,7 @@ def _horizon_moves(estimator, data, row, request):
     features = member.x(layout.features(horizon, X, Y, rows))
     unknown = np.full((len(rows), member.dynamics.n_outputs), np.nan)
     frame = cut_window(member.dynamics, features, unknown, past.memory.states[k], request.max_lag, 1)
-    _, output = _of_column(estimator, dynamics, request.output)
+    output = _which_column(dynamics, request.output)
     levels = 1 if at[1] is None else len(at[1])
     c = (at[0] * layout.n_outputs + output) * levels + (0 if at[1] is None else at[1].index(HALF))
     center, scale = (np.broadcast_to(v, unknown.shape[1:])[c] for v in member.y)
@@ -289,7 +291,7 @@ def _horizon_moves(estimator, data, row, request):
 
     known = moves(member.dynamics, frame, column(c, unknown.shape[1]), answer, request.method)
     ages = steps + np.arange(len(known.x))[::-1]  # of the origin of each row of z
-    return _by_lag(layout, horizon, known.x, ages, _n_inputs(estimator)), known
+    return _by_lag(layout, horizon, known.x, ages, estimator._units().n_inputs), known
 
 
 def _by_lag(layout, horizon, moved, ages, F):
@@ -315,21 +317,6 @@ def _by_lag(layout, horizon, moved, ages, F):
 
 
 # ---------------------------------------------------------------------------------------- rows
-
-
-def _n_inputs(estimator):
-    """Return the number of columns of X."""
-    return estimator._units().n_inputs
-
-
-def _input_names(estimator, model):
-    """Name the columns of X that a model sees, without that of the series' keys."""
-    n, keys = estimator._units().n_inputs, getattr(estimator, "series", None)
-    for names in (getattr(estimator, "feature_names_in_", ()), transformed_names(model)):
-        names = [str(name) for name in names if keys is None or name != keys]
-        if len(names) == n:
-            return names
-    return [f"x{j}" for j in range(n)]
 
 
 def _traced(estimator, steps):
@@ -482,7 +469,7 @@ def response(model, kind="step", *, input=0, size=None, at=None, n_rows=50):
         raise ValueError(
             f"{type(estimator).__name__} was fitted without inputs, so there is none to respond to."
         )
-    names = _input_names(estimator, model)
+    names = input_names(estimator, model, estimator._units().n_inputs)
     if input not in names and not (isinstance(input, Integral) and 0 <= input < n):
         raise ValueError(f"input={input!r} is not a column of X: give 0 ... {n - 1}, or one of {names}.")
     j = names.index(input) if input in names else int(input)
