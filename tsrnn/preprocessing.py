@@ -17,7 +17,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 from ._check import check_flag, check_number
 from ._documented import Documented
 from ._series import timeline as timelines
-from ._series.rows import future_index, gather
+from ._series.rows import gather, next_rows
 from ._series.stamps import numbers, to_index
 from ._series.targets import Difference, Log, Logit, Power
 from ._warn import warn
@@ -326,13 +326,10 @@ def future_frame(history, steps):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*not understood as time")  # the error below names the cause
         table = gather(pd.DataFrame(index=history.index), name="history")
-    places = {part.key: timelines.read(part.stamps) for part in table.parts}
-    if not timelines.ahead(list(places.values()), 1)[1].all():
+    index = next_rows({part.key: timelines.read(part.stamps) for part in table.parts}, steps, table.names)
+    if index is None:
         raise ValueError(
             "The index of history has no regular spacing that could go on: give regular stamps, for example with "
             "resample, or make the frame yourself."
         )
-    index = (
-        timelines.future(places[None], steps) if None in places else future_index(places, steps, table.names)
-    )
     return pd.DataFrame(index=index)

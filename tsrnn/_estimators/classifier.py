@@ -244,10 +244,8 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
         if y is None and steps != 1:
             raise ValueError(f"steps={steps!r} needs known labels: give predict(X, y, steps={steps!r}).")
         table = self._check_rows(fitted, X, y, groups)
-        start = self.start if start is None else start
         if y is None:
-            if len(table.X) == 1 and isinstance(start, str) and start in ("auto", "end"):
-                note_one_row_call(self, fitted, table.parts[0])
+            note_one_row_call(self, fitted, table, start)
             return table, self._free_run(fitted, table, start)
         steps = steps if fitted.trained.dynamics.sees_y else 1
         return table, self._walk_all(fitted, table, table.y, start, (steps,))[steps]

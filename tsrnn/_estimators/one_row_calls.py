@@ -12,8 +12,12 @@ from .._warn import warn
 _one_row_calls = WeakKeyDictionary()
 
 
-def note_one_row_call(estimator, fitted, part):
+def note_one_row_call(estimator, fitted, table, start):
     """Warn if a driver asks for one row at a time, which gets it the same step again and again."""
+    start = estimator.start if start is None else start
+    if len(table.X) > 1 or not (isinstance(start, str) and start in ("auto", "end")):
+        return
+    part = table.parts[0]
     place = fitted.series.get(part.key)
     stands_still = place is None or _is_empty(place.past.memory) or not fitted.trained.dynamics.goes_on
     if stands_still or timelines.tells(part.stamps):

@@ -242,9 +242,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         if not (isinstance(steps, Integral) and steps == 1):
             raise ValueError(f"steps={steps!r} needs the measured y: give predict(X, y=y, steps={steps!r}).")
         table = self._check_rows(fitted, X, None, groups)
-        start = self.start if start is None else start
-        if len(table.X) == 1 and isinstance(start, str) and start in ("auto", "end"):
-            note_one_row_call(self, fitted, table.parts[0])
+        note_one_row_call(self, fitted, table, start)
         return table.give_back(shaped(fitted, self._free_run(fitted, table, start)))
 
     def predict_ahead(self, X, y, *, steps=1, start=None, groups=None):

@@ -7,8 +7,7 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from .._series import timeline as timelines
-from .._series.rows import future_index
+from .._series.rows import next_rows
 from .sequence import Sequence
 from .snapshots import snapshot
 
@@ -173,12 +172,8 @@ def _future_frame(model, inner, steps):
     if getattr(getattr(model, "best_estimator_", model), "n_features_in_", None) != 0:
         return None
     places = {key: place.timeline for key, place in inner.series_.items()}
-    if not timelines.ahead(list(places.values()), 1)[1].all():
-        return None
-    if None in places:
-        return pd.DataFrame(index=timelines.future(places[None], steps))
-    names = inner.fitted_.form.key_names if hasattr(inner, "fitted_") else inner._key_names
-    return pd.DataFrame(index=future_index(places, steps, names))
+    index = next_rows(places, steps, inner.fitted_.form.key_names)
+    return None if index is None else pd.DataFrame(index=index)
 
 
 def predict_ahead(model, X, y, *, steps=1, **options):

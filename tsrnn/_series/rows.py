@@ -23,7 +23,7 @@ from sklearn.utils import _safe_indexing
 
 from .._warn import warn
 from .stamps import ISO, PER_SECOND, Clock, Stamps, is_default, numbers, show, to_index
-from .timeline import ahead
+from .timeline import ahead, future
 
 
 IS_ISO = re.compile(ISO).fullmatch
@@ -380,6 +380,16 @@ def _check_order(stamps, name, rows=(), keys=(None,)):
         f"for example {name}[~{name}.index.duplicated()]; at a clock change, "
         f"{name}.tz_localize(zone, ambiguous='infer') first."
     )
+
+
+def next_rows(timelines, steps, names):
+    """Return the index of the next ``steps`` rows of {key: ``Timeline``}; None where the stamps of one are irregular.
+
+    names : of keys; a single series has the key None.
+    """
+    if not ahead(list(timelines.values()), 1)[1].all():
+        return None
+    return future(timelines[None], steps) if None in timelines else future_index(timelines, steps, names)
 
 
 def future_index(places, steps, names, given=()):

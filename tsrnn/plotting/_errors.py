@@ -3,12 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from .._estimators.through import see_through
 from ..diagnostics import diagnose, residual_correlations
 from ..model_selection import backtest
 from ._style import (
     AMOUNTS,
-    BOTH_WAYS,
     COLOURS,
     GREYS,
     MANY,
@@ -17,15 +15,19 @@ from ._style import (
     SHADES,
     axes,
     bare,
+    by_name,
+    cells,
     colour_bar,
     dates,
     legend_beside,
     legend_within,
     line_style,
+    of_two_signs,
     pyplot,
     step_ticks,
     tidy,
     title,
+    title_of,
     told_apart,
     unit_of,
     whole_numbers,
@@ -97,9 +99,8 @@ class BacktestDisplay:
         """
         output, unit = options.pop("output", None), options.pop("unit", None)
         unit = unit or unit_of(getattr(y, "name", output))
-        if not isinstance(estimators, dict):
-            estimators = {type(see_through(estimators, None)[0]).__name__: estimators}
-        results = {name: backtest(model, X, y, horizon, **options) for name, model in estimators.items()}
+        models = by_name(estimators)
+        results = {name: backtest(model, X, y, horizon, **options) for name, model in models.items()}
         drawn = {"output": output, "unit": unit, "ax": ax}
         return cls.from_backtests(results, metric=metric, **drawn, **(line_kw or {}))
 
@@ -340,8 +341,7 @@ class ResidualDisplay:
         for axis in ax:
             axis.axhline(0, color="0.3", linewidth=0.8, zorder=1)
             tidy(axis, where if axis is along else None)
-        steps = None if self.steps is None else f"{self.steps} step{'s' * (self.steps > 1)} ahead"
-        title(along, ", ".join(filter(None, (self.name, steps))))
+        title(along, title_of(self.name, self.steps))
         self.ax_, self.figure_ = ax, along.figure
         return self
 
@@ -455,8 +455,7 @@ class ErrorCalendarDisplay:
         table = table.reindex(index=range(7), columns=range(24 if hourly else 12)).set_axis(DAYS)
         table = table if hourly else table.set_axis(MONTHS, axis=1)
         table = table.rename_axis(index="weekday", columns="hour" if hourly else "month")
-        words = filter(None, (name, None if step is None else f"{step} step{'s' * (step > 1)} ahead"))
-        return cls(table, metric=metric, unit=unit, name=", ".join(words) or None).plot(ax)
+        return cls(table, metric=metric, unit=unit, name=title_of(name, step) or None).plot(ax)
 
     def plot(self, ax=None, **mesh_kw):
         """Draw the map; a bias in colours of two signs.
@@ -475,16 +474,11 @@ class ErrorCalendarDisplay:
         table = self.table
         ax = axes(ax, figsize=(7.4, 2.8))
         values = table.to_numpy(float)
-        largest = np.nanmax(np.abs(values), initial=0.0) or 1.0
-        signed = np.nanmin(values, initial=0.0) < 0
-        style = {
-            "cmap": BOTH_WAYS if signed else AMOUNTS,
-            "vmin": -largest if signed else 0,
-            "vmax": largest,
-        }
-        edges = [np.arange(n + 1) - 0.5 for n in values.shape[::-1]]
-        options = {**style, "edgecolor": "white", "linewidth": 0.5, **mesh_kw}
-        self.image_ = ax.pcolormesh(*edges, np.ma.masked_invalid(values), **options)
+        style = of_two_signs(values)
+        if not np.nanmin(values, initial=0.0) < 0:
+            style |= {"cmap": AMOUNTS, "vmin": 0}
+        places = (np.arange(n) for n in values.shape[::-1])
+        self.image_ = cells(ax, *places, values, **{**style, **mesh_kw})
         every = 3 if table.shape[1] > 12 else 1
         ax.set_xticks(np.arange(0, table.shape[1], every), table.columns[::every])
         ax.set_yticks(np.arange(len(table)), table.index)

@@ -5,18 +5,20 @@ import pandas as pd
 
 from .._check import check_number
 from .._estimators.regressor import free_run
-from .._estimators.through import forecast, inside, sample_paths, see_through
+from .._estimators.through import forecast, sample_paths, see_through
 from .._series.rows import refuse_lists
 from .._series.stamps import is_default
 from ..metrics import fit_percentage
 from ._style import (
     COLOURS,
     axes,
+    by_name,
     dates,
     draw,
     legend_beside,
     line_style,
     measured,
+    name_of,
     thin,
     tidy,
     title,
@@ -127,8 +129,8 @@ class ForecastDisplay:
                 "The forecast is a list of series: draw one at a time, ForecastDisplay(forecast[k])."
             )
         options = {"history": history, "truth": truth, "paths": paths, "output": output, "series": series}
-        name = name or type(inside(estimator)[0]).__name__
-        return cls(prediction, **options, unit=unit, name=name).plot(ax, last=last, **line_kw)
+        display = cls(prediction, **options, unit=unit, name=name or name_of(estimator))
+        return display.plot(ax, last=last, **line_kw)
 
     def _rows(self, table, what):
         """Select one series of a history, truth or forecast, as a frame."""
@@ -327,10 +329,8 @@ class CompareDisplay:
         display : CompareDisplay
         """
         refuse_lists(X, y)
-        if not isinstance(estimators, dict):
-            estimators = {type(inside(estimators)[0]).__name__: estimators}
         runs = {}
-        for name, estimator in estimators.items():
+        for name, estimator in by_name(estimators).items():
             model, inputs = see_through(estimator, X, "predict_ahead")
             out = np.asarray(free_run(model, inputs, y, start))
             runs[name] = out if out.ndim == 1 else out[:, output]

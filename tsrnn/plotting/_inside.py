@@ -10,15 +10,17 @@ from .._series.alphabets import read_sequences
 from ..diagnostics import lag_importance, response
 from ._style import (
     AMOUNTS,
-    BOTH_WAYS,
     COLOURS,
     axes,
     bare,
+    cells,
     colour_bar,
     draw,
     legend_beside,
     line_style,
+    name_of,
     named_ticks,
+    of_two_signs,
     pyplot,
     shortened,
     step_ticks,
@@ -82,8 +84,7 @@ class LagImportanceDisplay:
         display : LagImportanceDisplay
         """
         importance = lag_importance(estimator, X, y, max_lag, output=output, start=start)
-        name = name or type(see_through(estimator, None)[0]).__name__
-        return cls(importance, name=name).plot(ax, **mesh_kw)
+        return cls(importance, name=name or name_of(estimator)).plot(ax, **mesh_kw)
 
     def plot(self, ax=None, **mesh_kw):
         """Draw a row per variable, the most important on top, and a cell per lag, in logarithmic colours.
@@ -113,14 +114,8 @@ class LagImportanceDisplay:
             return self._plot_bars(ax, table, label, heading)
         ax = axes(ax, figsize=(8, height(n)))
         shades = pyplot().get_cmap(AMOUNTS).with_extremes(under="white", bad="white")
-        options = {
-            "norm": LogNorm(largest / 300, largest),
-            "cmap": shades,
-            "edgecolor": "white",
-            "linewidth": 0.5,
-        }
-        edges = np.r_[lags, lags[-1] + 1] - 0.5, np.arange(n + 1) - 0.5
-        self.image_ = ax.pcolormesh(*edges, np.where(values > 0, values, np.nan), **{**options, **mesh_kw})
+        options = {"norm": LogNorm(largest / 300, largest), "cmap": shades, **mesh_kw}
+        self.image_ = cells(ax, lags, np.arange(n), np.where(values > 0, values, np.nan), **options)
         ax.set_yticks(np.arange(n), told_apart(table, 30))
         ax.set_xlabel("lag, rows before the forecast row")
         whole_numbers(ax.xaxis, lags)
@@ -433,9 +428,8 @@ class ReservoirDisplay:
         self.points_ = plane.scatter(values.real, values.imag, s=8, color=COLOURS[0])
         plane.set(xlabel="real part", ylabel="imaginary part of an eigenvalue", aspect="equal")
         tidy(plane)
-        largest = np.abs(states).max(initial=0) or 1.0
-        options = {"aspect": "auto", "cmap": BOTH_WAYS, "vmin": -largest, "vmax": largest}
-        self.image_ = raster.imshow(states.T, **{**options, "interpolation": "nearest", **image_kw})
+        options = {**of_two_signs(states), "aspect": "auto", "interpolation": "nearest", **image_kw}
+        self.image_ = raster.imshow(states.T, **options)
         n, shown = len(values), states.shape[1]
         raster.set(xlabel="step", ylabel="unit" if shown >= n else f"{shown} of {n} units, evenly chosen")
         whole_numbers(raster.xaxis, [1])
@@ -505,10 +499,7 @@ class ResponseDisplay:
         """
         options = {"input": input, "size": size, "at": at, "n_rows": n_rows}
         step, impulse = (response(estimator, kind, **options) for kind in ("step", "impulse"))
-        change = step.attrs["size"]
-        name = (
-            name or f"{type(see_through(estimator, None)[0]).__name__}, {step.attrs['input']} + {change:.3g}"
-        )
+        name = name or f"{name_of(estimator)}, {step.attrs['input']} + {step.attrs['size']:.3g}"
         return cls(step, impulse, unit=unit, name=name).plot(ax)
 
     def plot(self, ax=None):
@@ -594,21 +585,13 @@ class ExplanationDisplay:
         totals = table.sum()
         order = table.columns[(table != 0).any()]
         order = table[order].abs().sum().sort_values().index[-self.n_rows :]
-        largest = np.nanmax(np.abs(table.to_numpy()), initial=0) or 1.0
+        style = of_two_signs(table.to_numpy(float))
         is_whole = table.index.name == "row"
-        seen = np.flatnonzero((table.abs() > 0.005 * largest).any(axis=1))
+        seen = np.flatnonzero((table.abs() > 0.005 * style["vmax"]).any(axis=1))
         last = len(table) - 1 if is_whole else seen.max(initial=0)
         shown, n = table[order].iloc[: last + 1], len(order)
         ax = axes(ax, figsize=(8, height(n)))
-        edges = np.r_[shown.index, shown.index[-1] + 1] - 0.5, np.arange(n + 1) - 0.5
-        options = {
-            "cmap": BOTH_WAYS,
-            "vmin": -largest,
-            "vmax": largest,
-            "edgecolor": "white",
-            "linewidth": 0.5,
-        }
-        self.image_ = ax.pcolormesh(*edges, shown.to_numpy(float).T, **{**options, **mesh_kw})
+        self.image_ = cells(ax, shown.index, np.arange(n), shown.to_numpy(float).T, **{**style, **mesh_kw})
         ax.set_yticks(
             np.arange(n), [f"{short}  {totals[k]:+.3g}" for k, short in zip(order, told_apart(order, 30))]
         )

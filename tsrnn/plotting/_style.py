@@ -6,6 +6,8 @@ import textwrap
 import numpy as np
 import pandas as pd
 
+from .._estimators.through import inside
+
 
 COLOURS = [
     "#0072B2",
@@ -144,6 +146,19 @@ def line_style(k):
     return {"color": COLOURS[k % len(COLOURS)], "linestyle": DASHES[k // len(COLOURS) % len(DASHES)]}
 
 
+def cells(ax, columns, rows, values, **options):
+    """Draw a map of values (n_rows, n_columns), NaN white, whose cells are at whole numbers."""
+    edges = (np.r_[at, at[-1] + 1] - 0.5 for at in (columns, rows))
+    style = {"edgecolor": "white", "linewidth": 0.5, **options}
+    return ax.pcolormesh(*edges, np.ma.masked_invalid(values), **style)
+
+
+def of_two_signs(values):
+    """Return the colours of values that may be positive or negative, the same for both."""
+    largest = np.nanmax(np.abs(values), initial=0.0) or 1.0
+    return {"cmap": BOTH_WAYS, "vmin": -largest, "vmax": largest}
+
+
 def colour_bar(ax, image, label, **options):
     """Draw what the colours of a map mean beside it, without a frame, in lines that fit."""
     height = _inches(ax)[1]
@@ -152,6 +167,22 @@ def colour_bar(ax, image, label, **options):
         image, ax=ax, label=label, aspect=max(8, min(40, 8 * height)), pad=0.02, **options
     )
     bar.outline.set_visible(False)
+
+
+def by_name(estimators):
+    """Return estimators by name, a single one by that of its class."""
+    return estimators if isinstance(estimators, dict) else {name_of(estimators): estimators}
+
+
+def name_of(estimator):
+    """Name the class of the estimator inside pipelines and fitted searches."""
+    return type(inside(estimator)[0]).__name__
+
+
+def title_of(name, step):
+    """Name a model and how many steps ahead, as far as these are known."""
+    ahead = step and f"{step} step{'s' * (step > 1)} ahead"
+    return ", ".join(filter(None, (name, ahead)))
 
 
 def step_ticks(axis, steps):
