@@ -86,3 +86,23 @@ def test_no_bare_memory_error(monkeypatch):
     monkeypatch.setattr(LinearLearner, "learn", learn)
     with pytest.raises(MemoryError, match=r"fit ran out of memory .Unable .* input_lags=2, output_lags=3"):
         ARXRegressor(2, 3).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ARXRegressor(1, 2, missing="hold"),
+        ElmanRegressor((2,), output_lags=1, max_iter=1),
+        ESNRegressor(5, output_lags=1),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_what_goes_on_holds_no_rows_of_training(model):
+    """A view of the last ones would keep all of them, as long as the model lives."""
+    X = np.random.default_rng(0).normal(size=(2000, 3))
+    y = X[:, 0] + np.roll(X[:, 1], 1)
+    fitted = model.fit(X[:1000], y[:1000]).series_[None].past
+    updated = model.update(X[1000:], y[1000:]).series_[None].past
+    for past in (fitted, updated):
+        for a in (past.inputs, past.memory.X, past.memory.Y):
+            assert a.base is None or a.base.size <= 100

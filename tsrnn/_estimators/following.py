@@ -141,12 +141,13 @@ class Loops:
 
 def follow(dynamics, units, inputs, U, past):
     """Follow rows without a gap; inputs : ``Inputs`` of N rows."""
+    last = _last_inputs(units, inputs, past)
     if units.plain or (units.alone and not dynamics.sees_y):
         Z = units.y(U)
         z, memory = dynamics.run(inputs.z, Z, past.memory)
         out, unknown = units.y.inverse(z), np.isnan(U)
         U, Z = np.where(unknown, out, U), np.where(unknown, z, Z)
-        return Followed(out, U, z, Z, past._replace(memory=memory))
+        return Followed(out, U, z, Z, past._replace(memory=memory, inputs=last))
     out, U, z, Z = np.empty_like(U), U.copy(), np.empty_like(U), np.empty_like(U)
     measured = np.isfinite(U).all(axis=1)
     for a, b in pairwise([0, *np.flatnonzero(np.diff(measured)) + 1, len(U)]):
@@ -155,7 +156,12 @@ def follow(dynamics, units, inputs, U, past):
         out[rows], U[rows], z[rows], Z[rows], memory = follow_rows(dynamics, units, inputs, U, past, rows)
         levels = np.concatenate([past.levels, U[rows]])[b - a :]
         past = past._replace(memory=memory, levels=levels)
-    return Followed(out, U, z, Z, past)
+    return Followed(out, U, z, Z, past._replace(inputs=last))
+
+
+def _last_inputs(units, inputs, past):
+    """Copy the inputs (F,) of the last row, for a view would keep those of all rows in memory."""
+    return inputs.filled[-1, : units.n_inputs].copy() if len(inputs.filled) else past.inputs
 
 
 def follow_all(dynamics, units, inputs, U, pasts):
@@ -169,7 +175,8 @@ def follow_all(dynamics, units, inputs, U, pasts):
     z, memories = dynamics.run_all(X, Z, [past.memory for past in pasts])
     out, unknown = units.y.inverse(z), np.isnan(U)
     U, Z = np.where(unknown, out, U), np.where(unknown, z, Z)
-    after = [past._replace(memory=memory) for past, memory in zip(pasts, memories)]
+    last = [_last_inputs(units, *pair) for pair in zip(inputs, pasts)]
+    after = [past._replace(memory=m, inputs=x) for past, m, x in zip(pasts, memories, last)]
     return list(map(Followed, out, U, z, Z, after))
 
 
@@ -267,7 +274,7 @@ def walk(dynamics, units, inputs, U, stretches, past, horizons=(1,), visit=None)
             out[h][rows] = ahead[h] if h > 1 else followed.out
         if units.delay:
             out[1][rows] = _in_time(dynamics, units, leg, followed)
-        past = followed.after._replace(inputs=leg.filled[-1, : units.n_inputs])
+        past = followed.after
     return out, past
 
 
@@ -290,7 +297,7 @@ def _walk_legs(dynamics, units, inputs, U, stretches, past, out):
             leg, levels = _with_missing(units, leg, levels, at)
         followed = follow(dynamics, units, leg, levels, past)
         out[rows] = followed.out[at]
-        past = followed.after._replace(inputs=leg.filled[-1, : units.n_inputs])
+        past = followed.after
     return past
 
 

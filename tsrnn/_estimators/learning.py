@@ -147,7 +147,7 @@ def settle(table, units, trained, U, filled, Xz):
         end = trained.ends[k] if trained.ends and len(stretches) == 1 and not units.looks_back else None
         k += len(stretches)
         if end is not None:
-            past = first._replace(memory=end, inputs=inputs.filled[-1, : units.n_inputs])
+            past = first._replace(memory=end, inputs=inputs.filled[-1, : units.n_inputs].copy())
         else:
             _, past = walk(dynamics, units, inputs, as_levels(U[rows], units.n_outputs), stretches, first)
         n = dynamics.lead + units.looks_back
@@ -222,5 +222,5 @@ def learn_part(learner, trained, units, given, stretches, before, forgetting, rn
             trained = learner.learn_more(trained, scaled, memory, rng)
         followed = follow(trained.dynamics, units, inputs, levels[rows], past)
         visited.append((rows, missing, past, inputs.filled))
-        past = followed.after._replace(inputs=inputs.filled[-1, : units.n_inputs])
+        past = followed.after
     return trained, past, visited, followed.U[-1]

@@ -49,9 +49,8 @@ def follow_short(dynamics, units, inputs, U, legs):
         levels = np.stack([U[leg.part.rows] for leg in group])
         followed = follow_all(dynamics, units, of_parts, levels, pasts)
         warn_if_some_astray(dynamics, units, [rows.out for rows in followed])
-        for leg, before, of_part, rows in zip(group, pasts, of_parts, followed):
-            after = rows.after._replace(inputs=of_part.filled[-1, : units.n_inputs])
-            answers[leg.part.key] = rows.out[-1], after, [before]
+        for leg, before, rows in zip(group, pasts, followed):
+            answers[leg.part.key] = rows.out[-1], rows.after, [before]
     return answers
 
 

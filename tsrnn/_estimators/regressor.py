@@ -361,7 +361,7 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
                     since = known_since(begun, seen, first[inside], dynamics.gap)
                 for p, band in bands(fitted, remembered, *options, since)[0].items():
                     ends[p][:, inside] = band
-            past = followed.after._replace(inputs=inputs.filled[-1, : units.n_inputs])
+            past = followed.after
         if conformal:
             ends = conformal_around(fitted, remembered, whole, forecasts, last, begun, seen, first, query)[0]
         return forecasts, ends

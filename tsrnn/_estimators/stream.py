@@ -283,7 +283,7 @@ class Stream:
         """Follow the last row, of levels U (1, O), NaN where unknown; what is forecast of it, (1, O)."""
         fitted, (past, inputs) = self._fitted, self._last
         followed = follow(fitted.trained.dynamics, fitted.units, inputs, U, past)
-        self._past = followed.after._replace(inputs=inputs.filled[-1, : fitted.units.n_inputs])
+        self._past = followed.after
         return followed.out
 
 

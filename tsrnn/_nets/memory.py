@@ -34,5 +34,6 @@ def constant(x, y, n, states=()):
 def moved_on(memory, X, Y, states=()):
     """Advance a memory over rows X (N, D), Y (N, O), finite."""
     n = len(memory.Y)
-    X, Y = np.concatenate([memory.X, X]), np.concatenate([memory.Y, Y])
+    pairs = (memory.X, X), (memory.Y, Y)
+    X, Y = (np.concatenate([before, new[max(0, len(new) - n) :]]) for before, new in pairs)
     return Memory(X[len(X) - n :], Y[len(Y) - n :], states)

@@ -126,7 +126,6 @@ def _dropped(n):
 def _later(dynamics, units, seen, n):
     """Drop the first n rows of ``Seen``."""
     past = follow(dynamics, units, units.scaled(seen.X[:n]), seen.U[:n], seen.past).after
-    past = past._replace(inputs=seen.X[n - 1, : units.n_inputs].copy())
     return Seen(past, seen.X[n:].copy(), seen.U[n:].copy())
 
 
