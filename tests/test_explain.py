@@ -355,3 +355,25 @@ def test_anomalies_at_a_rate_of_false_alarms():
     assert two.loc["a"].anomaly.iloc[700]
     with pytest.raises(ValueError, match="rate"):
         anomalies(model, None, later, rate=0)
+
+
+def test_response_beside_categories():
+    """Which rest where they are told to, else as unknown ones; and there is none of what gives no numbers by rows."""
+    day = np.resize(["Mon", "Tue", "Wed"], 120)
+    table = pd.DataFrame({"u": X[:120, 0], "day": day})
+    model = GRURegressor((3,), max_iter=3, random_state=0).fit(table, y[:120])
+    found = response(model, n_rows=3, size=0.5, at=[0.2, "Tue"])["y"]
+    rest = pd.DataFrame({"u": np.full(310, 0.2), "day": "Tue"})
+    moved = rest.assign(u=np.where(np.arange(310) < 300, 0.2, 0.7))
+    change = model.predict(moved, start="cold") - model.predict(rest, start="cold")
+    np.testing.assert_allclose(found, change[300:303], rtol=1e-9)
+    assert response(model, n_rows=3, size=0.5)["y"].abs().min() > 0
+    with pytest.raises(ValueError, match="input='day' holds categories"):
+        response(model, input="day")
+    labels = ESNClassifier(5).fit(X, y > 0)
+    for ask in (response, lambda m: anomalies(m, X, y > 0)):
+        with pytest.raises(TypeError, match="ESNClassifier has no trajectories: give a model that has it"):
+            ask(labels)
+    whole = ESNRegressor(5, pooling="last").fit(X.reshape(20, 13, 2), y[::13])
+    with pytest.raises(ValueError, match="response works row by row"):
+        response(whole)

@@ -6,7 +6,16 @@ import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tsrnn import ARXRegressor, ESNRegressor, NARXRegressor, diagnose
+from tsrnn import (
+    ARXRegressor,
+    ESNClassifier,
+    ESNRegressor,
+    Forecaster,
+    NARXRegressor,
+    TDNNRegressor,
+    diagnose,
+    sample_paths,
+)
 from tsrnn.datasets import make_narendra
 from tsrnn.diagnostics import explain, lag_importance, residual_correlations
 from tsrnn.model_selection import Backtest, backtest
@@ -456,3 +465,22 @@ def test_one_of_several_outputs_is_named_and_one_iteration_has_one_tick():
     assert BacktestDisplay.from_backtests({"ARX": result}, output=1).ax_.get_title("left") == "output 1"
     assert CompareDisplay.from_estimator(model, X[200:], Y[200:], output=1).ax_.get_ylabel() == "y, output 1"
     assert LossCurveDisplay.from_estimator(model).ax_.get_xticks().tolist() == [1]
+    ahead = X[200:204]
+    paths = sample_paths(model.set_params(random_state=0), 4, ahead, n_paths=3)
+    display = ForecastDisplay.from_estimator(model, 4, ahead, n_paths=3, output="y1")
+    np.testing.assert_array_equal([line.get_ydata() for line in display.paths_], paths[:, :, 1])
+
+
+def test_what_has_no_picture_says_so():
+    X, y = make_narendra(200, random_state=0)
+    net = TDNNRegressor((2,), input_lags=2, max_iter=2, random_state=0)
+    one, two = (Forecaster(net, 2, strategy=word).fit(X, y) for word in ("multi_output", "direct"))
+    curve = LossCurveDisplay.from_estimator(one).lines_[0].get_ydata()
+    np.testing.assert_array_equal(curve, one.loss_curve_[0])
+    with pytest.raises(ValueError, match=r"Forecaster has 2 nets, with a curve each: draw one of them"):
+        LossCurveDisplay.from_estimator(two)
+    several = ESNClassifier(5).fit(X, np.column_stack([y > 0, y > 1]).astype(int))
+    with pytest.raises(ValueError, match="several labels per row, whose probabilities do not add up"):
+        ProbabilityDisplay.from_estimator(several, X)
+    with pytest.raises(TypeError, match="ESNClassifier has no trajectories"):
+        CompareDisplay.from_estimator(several, X, y > 0)

@@ -55,7 +55,7 @@ def anomalies(model, X, y, *, rate=0.01, output=0, method="split", start=None):
     True
     """
     check_number("rate", rate, 0, 0.99, low_open=True)
-    estimator, _ = see_through(model, None)
+    estimator, _ = see_through(model, None, "trajectories")
     keys = keys_of(estimator, X, y)
     if len(keys) > 1:
         column = getattr(estimator, "series", None)

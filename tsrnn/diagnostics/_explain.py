@@ -436,7 +436,7 @@ def response(model, kind="step", *, input=0, size=None, at=None, n_rows=50):
     size : float, optional
         Of the change; one standard deviation of the input in training by default.
     at : array-like of shape (n_features,), optional
-        The inputs at which the model rests; their means of training by default.
+        The inputs at which the model rests; by default their means of training, and unknown categories.
     n_rows : int, default=50
         How many rows to follow.
 
@@ -463,16 +463,26 @@ def response(model, kind="step", *, input=0, size=None, at=None, n_rows=50):
     """
     check_word("kind", kind, ("step", "impulse"))
     check_number("n_rows", n_rows, 1, integer=True)
-    estimator, _ = see_through(model, None)
-    units, n = estimator._units(), estimator.n_features_in_
+    estimator, _ = see_through(model, None, "trajectories")
+    estimator, fitted = snapshot(estimator), estimator._fitted()
+    units, n, vocabulary = fitted.units, estimator.n_features_in_, fitted.form.vocabulary
+    if fitted.form.whole:
+        fitted.trained.dynamics.check_verb("response")
     if n == 0:
         raise ValueError(
             f"{type(estimator).__name__} was fitted without inputs, so there is none to respond to."
         )
-    names = input_names(estimator, model, estimator._units().n_inputs)
+    names = input_names(estimator, model, units.n_inputs)
     if input not in names and not (isinstance(input, Integral) and 0 <= input < n):
         raise ValueError(f"input={input!r} is not a column of X: give 0 ... {n - 1}, or one of {names}.")
     j = names.index(input) if input in names else int(input)
+    if vocabulary is not None:  # rows have codes already
+        if j in vocabulary.columns:
+            raise ValueError(
+                f"input={input!r} holds categories, which take no steps: give another of {names}."
+            )
+        at = None if at is None else vocabulary.coded(np.array([at], object), False)[0]
+        estimator.fitted_ = fitted._replace(form=fitted.form._replace(vocabulary=None))
     level = units.means[:n] if at is None else np.asarray(at, float)
     if level.shape != (n,):
         raise ValueError(
@@ -487,7 +497,7 @@ def response(model, kind="step", *, input=0, size=None, at=None, n_rows=50):
     runs = [pd.DataFrame(v, columns=estimator.feature_names_in_) if named else v for v in (X, changed)]
     still, moved = (np.asarray(estimator.predict(v, start="cold"), float) for v in runs)
     answer = (moved - still)[SETTLED:].reshape(n_rows, -1)
-    outputs = estimator.fitted_.form.y_names
+    outputs = fitted.form.y_names
     outputs = ["y"] if outputs is None and answer.shape[1] == 1 else outputs
     answers = pd.DataFrame(answer, pd.RangeIndex(n_rows, name="row"), outputs)
     answers.attrs |= {"size": size, "input": names[j]}

@@ -75,7 +75,7 @@ def lag_importance(model, X, y, max_lag=24, *, output=0, start=None):
     """
     if not (isinstance(max_lag, Integral) and max_lag >= 1):
         raise ValueError(f"max_lag={max_lag!r} is not a lag: give an int >= 1.")
-    estimator = copy(see_through(model, None)[0])
+    estimator = copy(see_through(model, None, "trajectories")[0])
     only_key(estimator, X, y)
     Y, stamps = check_y(y)[0], stamps_of(X, y)
     check_output(output, Y)

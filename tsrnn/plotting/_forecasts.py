@@ -181,7 +181,7 @@ class ForecastDisplay:
             draw(ax, dates(history.index), history, **style)
         where = dates(index)
         self._plot_bands(ax, where, table, point)
-        self._plot_paths(ax, where, list(table).index(point))
+        self._plot_paths(ax, where, list(table).index(point), table.shape[1])
         options = {"color": COLOURS[0], "linewidth": thin(n, 2.6), "label": self.name or "forecast"}
         self.line_ = draw(ax, where, table[point], **{**options, **line_kw})
         if self.truth is not None:
@@ -208,14 +208,16 @@ class ForecastDisplay:
             else:
                 self.bands_.append(ax.fill_between(where, *ends, linewidth=0, **style))
 
-    def _plot_paths(self, ax, where, output):
-        """Draw the sample paths of an output, thin lines."""
+    def _plot_paths(self, ax, where, column, n):
+        """Draw the sample paths, thin lines, of the output of a column of n, which are of as many each."""
         # (n_paths, steps) or (n_paths, steps, n_outputs)
         paths = () if self.paths is None else np.asarray(self.paths)
         style = {"color": COLOURS[0], "alpha": 0.35, "linewidth": 0.6, "label": f"{len(paths)} sample paths"}
         self.paths_ = []
         for path in paths:
-            self.paths_ += ax.plot(where, path if path.ndim == 1 else path[:, output], **style)
+            self.paths_ += ax.plot(
+                where, path if path.ndim == 1 else path[:, column * path.shape[1] // n], **style
+            )
             style.pop("label", None)  # one in the legend
 
     def _plot_truth(self, ax, index, point):
@@ -331,7 +333,7 @@ class CompareDisplay:
         refuse_lists(X, y)
         runs = {}
         for name, estimator in by_name(estimators).items():
-            model, inputs = see_through(estimator, X, "predict_ahead")
+            model, inputs = see_through(estimator, X, "trajectories")
             out = np.asarray(free_run(model, inputs, y, start))
             runs[name] = out if out.ndim == 1 else out[:, output]
         measured = pd.DataFrame(y).iloc[:, output]

@@ -164,6 +164,11 @@ class ProbabilityDisplay:
         inner, Z = see_through(estimator, X)
         if not hasattr(inner, "predict_proba"):
             raise ValueError(f"{type(inner).__name__} knows no classes: give a classifier.")
+        if inner.fitted_.form.classes.several:
+            raise ValueError(
+                f"{type(inner).__name__} gives several labels per row, whose probabilities do not add up: fit one to "
+                "each column of y."
+            )
         shares = np.asarray(inner.predict_proba(Z, **options))
         index = X.index if isinstance(X, (pd.DataFrame, pd.Series)) else None
         table = pd.DataFrame(shares, index, columns=inner.classes_)

@@ -77,8 +77,15 @@ class LossCurveDisplay:
         estimator, _ = see_through(estimator, None)
         validation = getattr(estimator, "validation_curve_", None) or None  # [] if no rows were held back
         stages = getattr(estimator, "stages_", None)
-        name = name or type(estimator).__name__
-        return cls(estimator.loss_curve_, validation, stages=stages, name=name).plot(ax, **line_kw)
+        name, loss = name or type(estimator).__name__, estimator.loss_curve_
+        if np.ndim(loss[:1]) == 2:  # of each net inside
+            if len(loss) > 1:
+                raise ValueError(
+                    f"{type(estimator).__name__} has {len(loss)} nets, with a curve each: draw one of them, "
+                    "LossCurveDisplay(model.loss_curve_[k]).plot()."
+                )
+            (loss,) = loss
+        return cls(loss, validation, stages=stages, name=name).plot(ax, **line_kw)
 
     def plot(self, ax=None, **line_kw):
         """Draw the curves on a logarithmic axis, unless all losses are 0, and the lowest point of each stage.
