@@ -13,7 +13,7 @@ from ._style import (
     MARKERS,
     MAX_POINTS,
     SHADES,
-    axes,
+    Display,
     bare,
     by_name,
     cells,
@@ -42,7 +42,7 @@ MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 FREE = ("MASE", "sMAPE", "skill", "coverage")  # beginnings of measures that are not in the units of y
 
 
-class BacktestDisplay:
+class BacktestDisplay(Display):
     """Error by horizon, of models and baselines.
 
     Parameters
@@ -72,6 +72,8 @@ class BacktestDisplay:
     >>> list(display.lines_)
     ['NARX', 'ARX', 'persistence']
     """
+
+    _size = (7, 3.8)
 
     def __init__(self, errors, *, baselines=(), metric="RMSE", unit=None):
         self.errors = errors
@@ -160,21 +162,8 @@ class BacktestDisplay:
         errors = diagnosis.errors.drop(columns="n").rename(columns={"model": diagnosis.name})
         return cls(errors, baselines=list(errors.columns[1:]), unit=unit).plot(ax, **line_kw)
 
-    def plot(self, ax=None, **line_kw):
-        """Draw one line per model.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            A new figure's by default.
-        **line_kw
-            For ``ax.plot``.
-
-        Returns
-        -------
-        self : BacktestDisplay
-        """
-        ax = axes(ax, figsize=(7, 3.8))
+    def _draw(self, ax, **line_kw):
+        """Draw one line per model."""
         steps, self.lines_ = self.errors.index, {}
         models = [name for name in self.errors if name not in self.baselines]
         for name in self.errors:
@@ -199,11 +188,9 @@ class BacktestDisplay:
         ax.set(xlabel="steps ahead", ylabel=with_unit(self.metric.replace("_", ", against "), unit))
         tidy(ax)
         legend_beside(ax)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
-class ResidualDisplay:
+class ResidualDisplay(Display):
     """Residuals along time and against the forecast, and their correlations with 95 % bounds.
 
     Parameters
@@ -306,22 +293,11 @@ class ResidualDisplay:
         unit = unit or unit_of(y_true.name)
         return cls(y_true - y_pred, y_pred, *tables, unit=unit, name=name).plot(ax)
 
-    def plot(self, ax=None):
-        """Draw the four plots.
+    def _figure(self):
+        return {"nrows": 2, "ncols": 2, "figsize": (10, 6)}
 
-        Parameters
-        ----------
-        ax : sequence of four matplotlib Axes, optional
-            A new figure's by default.
-
-        Returns
-        -------
-        self : ResidualDisplay
-        """
-        if ax is None:
-            ax = pyplot().subplots(2, 2, figsize=(10, 6), layout="constrained")[1]
-        ax = np.ravel(ax)
-        along, against, auto, cross = ax
+    def _draw(self, along, against, auto, cross):
+        """Draw the four plots."""
         e, f = (pd.Series(v) for v in (self.residuals, self.forecast))
         where, residual = dates(e.index), with_unit("residual", self.unit)
         size = max(2.0, 9 - 1.6 * np.log10(max(1, len(e))))
@@ -338,12 +314,10 @@ class ResidualDisplay:
             self._plot_inputs(cross)
         else:
             _sticks(cross, table["squares"], table["bound"], "autocorrelation of squares")
-        for axis in ax:
-            axis.axhline(0, color="0.3", linewidth=0.8, zorder=1)
-            tidy(axis, where if axis is along else None)
+        for ax in (along, against, auto, cross):
+            ax.axhline(0, color="0.3", linewidth=0.8, zorder=1)
+            tidy(ax, where if ax is along else None)
         title(along, title_of(self.name, self.steps))
-        self.ax_, self.figure_ = ax, along.figure
-        return self
 
     def _plot_against(self, ax, e, f):
         """Draw residuals against forecasts, the density of many."""
@@ -376,7 +350,7 @@ class ResidualDisplay:
         legend_within(ax, ncols=2, fontsize="small", loc="upper center", labelspacing=0.3)
 
 
-class ErrorCalendarDisplay:
+class ErrorCalendarDisplay(Display):
     """When a model errs: a map of its errors by hour and weekday, or by weekday and month of days.
 
     A row of days that is darker than the others shows what a calendar, holidays or a known schedule would still give.
@@ -408,6 +382,8 @@ class ErrorCalendarDisplay:
     >>> ErrorCalendarDisplay.from_backtest(result).table.shape
     (7, 24)
     """
+
+    _size = (7.4, 2.8)
 
     def __init__(self, table, *, metric="RMSE", unit=None, name=None):
         self.table = table
@@ -457,22 +433,9 @@ class ErrorCalendarDisplay:
         table = table.rename_axis(index="weekday", columns="hour" if hourly else "month")
         return cls(table, metric=metric, unit=unit, name=title_of(name, step) or None).plot(ax)
 
-    def plot(self, ax=None, **mesh_kw):
-        """Draw the map; a bias in colours of two signs.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            A new figure's by default.
-        **mesh_kw
-            For ``ax.pcolormesh``.
-
-        Returns
-        -------
-        self : ErrorCalendarDisplay
-        """
+    def _draw(self, ax, **mesh_kw):
+        """Draw the map; a bias in colours of two signs."""
         table = self.table
-        ax = axes(ax, figsize=(7.4, 2.8))
         values = table.to_numpy(float)
         style = of_two_signs(values)
         if not np.nanmin(values, initial=0.0) < 0:
@@ -487,11 +450,9 @@ class ErrorCalendarDisplay:
         bare(ax)
         colour_bar(ax, self.image_, with_unit(self.metric, self.unit))
         title(ax, self.name)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
-class ReliabilityDisplay:
+class ReliabilityDisplay(Display):
     """Coverage of intervals: the share of y inside, against the nominal level, by horizon.
 
     On the diagonal they are honest; below it too narrow, above it too wide.
@@ -524,6 +485,8 @@ class ReliabilityDisplay:
     (3, 3)
     """
 
+    _size = (5.6, 4)
+
     def __init__(self, coverage, *, n=None, name=None):
         self.coverage = coverage
         self.n = n
@@ -554,21 +517,8 @@ class ReliabilityDisplay:
         coverage = table[levels].rename(columns=lambda column: float(column.partition("-")[2]))
         return cls(coverage.sort_index(axis=1), n=int(table["n"].min()), name=name).plot(ax, **line_kw)
 
-    def plot(self, ax=None, **line_kw):
-        """Draw one line per step, a few of many.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            A new figure's by default.
-        **line_kw
-            For ``ax.plot``.
-
-        Returns
-        -------
-        self : ReliabilityDisplay
-        """
-        ax = axes(ax, figsize=(5.6, 4))
+    def _draw(self, ax, **line_kw):
+        """Draw one line per step, a few of many."""
         table, self.lines_ = self.coverage, {}
         chosen = np.unique(np.linspace(0, len(table) - 1, min(MAX_HORIZONS, len(table))).round().astype(int))
         ax.plot([0, 100], [0, 100], color="0.5", linewidth=0.8, linestyle="--", label="as promised")
@@ -585,8 +535,6 @@ class ReliabilityDisplay:
         title(ax, f"{self.name or 'Intervals'}{note}")
         tidy(ax)
         legend_beside(ax)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
 def _sticks(ax, values, bound, label):

@@ -11,7 +11,7 @@ from .._series.stamps import is_default
 from ..metrics import fit_percentage
 from ._style import (
     COLOURS,
-    axes,
+    Display,
     by_name,
     dates,
     draw,
@@ -27,7 +27,7 @@ from ._style import (
 )
 
 
-class ForecastDisplay:
+class ForecastDisplay(Display):
     """A forecast after its history, with a fan of intervals, sample paths and the measured values.
 
     Parameters
@@ -66,6 +66,8 @@ class ForecastDisplay:
     >>> display.ax_.get_ylabel()
     'sunspots'
     """
+
+    _size = (8, 3.6)
 
     def __init__(
         self,
@@ -165,7 +167,9 @@ class ForecastDisplay:
         -------
         self : ForecastDisplay
         """
-        ax = axes(ax, figsize=(8, 3.6))
+        return super().plot(ax, last=last, **line_kw)
+
+    def _draw(self, ax, last=None, **line_kw):
         table = self._rows(self.forecast, "forecast")
         point, n = table.columns[0] if self.output is None else self.output, len(table)
         if point not in table:
@@ -192,8 +196,6 @@ class ForecastDisplay:
             whole_numbers(ax.xaxis, index)
         ax.margins(x=0.01 if n > 1 else 0.05)
         legend_beside(ax)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
     def _plot_bands(self, ax, where, table, point):
         """Draw the intervals, the widest first, so that narrow ones, darker, lie over them."""
@@ -267,7 +269,7 @@ def _are_stamps(index, forecast, is_array):
     return not is_default(index) or (not is_array and len(index) > forecast[0])  # else counted anew
 
 
-class CompareDisplay:
+class CompareDisplay(Display):
     """A free run beside the measured record, with its fit in per cent, as system identification compares models.
 
     A free run sees the inputs but no measured output, and so shows what a model knows of the system. Its fit is
@@ -305,6 +307,8 @@ class CompareDisplay:
     True
     """
 
+    _size = (8, 3.6)
+
     def __init__(self, measured, runs, *, unit=None):
         self.measured = measured
         self.runs = runs
@@ -341,21 +345,8 @@ class CompareDisplay:
             measured = measured.rename(f"y, output {output}")
         return cls(measured, runs, unit=unit).plot(ax, **line_kw)
 
-    def plot(self, ax=None, **line_kw):
-        """Draw the record, and a line a run.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            A new figure's by default.
-        **line_kw
-            For ``ax.plot`` of the runs.
-
-        Returns
-        -------
-        self : CompareDisplay
-        """
-        ax = axes(ax, figsize=(8, 3.6))
+    def _draw(self, ax, **line_kw):
+        """Draw the record, and a line a run."""
         y = pd.Series(self.measured)
         where, known = dates(y.index), y.notna().to_numpy()
         draw(ax, where, y, **measured(len(y)), zorder=4, label="measured")
@@ -374,5 +365,3 @@ class CompareDisplay:
         tidy(ax, where)
         ax.margins(x=0.01)
         legend_beside(ax)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self

@@ -11,7 +11,7 @@ from ..diagnostics import lag_importance, response
 from ._style import (
     AMOUNTS,
     COLOURS,
-    axes,
+    Display,
     bare,
     cells,
     colour_bar,
@@ -37,7 +37,7 @@ def height(n):
     return 1.9 + 0.4 * min(n, 15) + 0.2 * max(0, n - 15)
 
 
-class LagImportanceDisplay:
+class LagImportanceDisplay(Display):
     """Sensitivity of the forecast to each lag of each input and of y.
 
     Parameters
@@ -86,20 +86,12 @@ class LagImportanceDisplay:
         importance = lag_importance(estimator, X, y, max_lag, output=output, start=start)
         return cls(importance, name=name or name_of(estimator)).plot(ax, **mesh_kw)
 
-    def plot(self, ax=None, **mesh_kw):
-        """Draw a row per variable, the most important on top, and a cell per lag, in logarithmic colours.
+    def _figure(self):
+        n_lags, n = pd.DataFrame(self.importance).shape
+        return {"figsize": (8, height(n)) if n_lags > 1 else (6.4, 1.2 + 0.4 * n)}
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            A new figure's by default.
-        **mesh_kw
-            For ``ax.pcolormesh``.
-
-        Returns
-        -------
-        self : LagImportanceDisplay
-        """
+    def _draw(self, ax, **mesh_kw):
+        """Draw a row per variable, the most important on top, and a cell per lag, in logarithmic colours."""
         from matplotlib.colors import LogNorm
 
         table = pd.DataFrame(self.importance)
@@ -111,8 +103,8 @@ class LagImportanceDisplay:
         prefix = f"{self.name}: " if self.name else ""
         heading = f"{prefix}change of the forecast by a change some rows before"
         if len(lags) == 1 and not mesh_kw:  # a map of one column is a hairline: bars then
-            return self._plot_bars(ax, table, label, heading)
-        ax = axes(ax, figsize=(8, height(n)))
+            self._plot_bars(ax, table, label, heading)
+            return
         shades = pyplot().get_cmap(AMOUNTS).with_extremes(under="white", bad="white")
         options = {"norm": LogNorm(largest / 300, largest), "cmap": shades, **mesh_kw}
         self.image_ = cells(ax, lags, np.arange(n), np.where(values > 0, values, np.nan), **options)
@@ -122,22 +114,17 @@ class LagImportanceDisplay:
         bare(ax)
         title(ax, heading)
         colour_bar(ax, self.image_, label, extend="min")
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
     def _plot_bars(self, ax, table, label, heading):
         """Draw one bar per variable, of the one lag."""
-        ax = axes(ax, figsize=(6.4, 1.2 + 0.4 * table.shape[1]))
         self.image_ = ax.barh(np.arange(table.shape[1]), table.iloc[0], color=COLOURS[0], height=0.6)
         ax.set_yticks(np.arange(table.shape[1]), told_apart(table, 30))
         ax.set_xlabel(f"{label}, lag {table.index[0]}")
         tidy(ax)
         title(ax, heading)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
-class AttentionDisplay:
+class AttentionDisplay(Display):
     """What each step of a forecast, or symbol of an answer, looks at: a map of steps against rows that were read.
 
     Parameters
@@ -165,6 +152,8 @@ class AttentionDisplay:
     >>> display.weights.shape
     (5, 22)
     """
+
+    _size = (7, 3.6)
 
     def __init__(self, weights, read=None, written=None, segment_length=1):
         self.weights, self.read, self.written = weights, read, written
@@ -199,27 +188,14 @@ class AttentionDisplay:
         one = weights.mean(axis=0) if origin is None else weights[_place(origin, len(weights))]
         return cls(one, segment_length=estimator.segment_length or 1).plot(ax, **mesh_kw)
 
-    def plot(self, ax=None, **mesh_kw):
-        """Draw the map.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            A new figure's by default.
-        **mesh_kw
-            For ``ax.pcolormesh``.
-
-        Returns
-        -------
-        self : AttentionDisplay
-        """
+    def _draw(self, ax, **mesh_kw):
+        """Draw the map."""
         weights = np.asarray(self.weights)
         if weights.ndim != 2:
             raise ValueError(
                 f"weights of shape {weights.shape} are not those of one forecast or answer, (steps, rows read): give "
                 "one of them, or weights.mean(axis=0)."
             )
-        ax = axes(ax, figsize=(7, 3.6))
         steps, context = weights.shape
         for name, symbols, n in (("read", self.read, context), ("written", self.written, steps)):
             if symbols is not None and len(symbols) != n:
@@ -242,8 +218,6 @@ class AttentionDisplay:
         else:
             named_ticks(ax.xaxis, np.arange(1, context + 1), self.read)
         bare(ax)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
 def _of_answer(estimator, X, y, origin):
@@ -262,7 +236,7 @@ def _place(origin, n):
     return origin
 
 
-class PoolingDisplay:
+class PoolingDisplay(Display):
     """Where a model of whole series looks: a row of the picture a series, dark where its weight is.
 
     Parameters
@@ -313,21 +287,11 @@ class PoolingDisplay:
         weights = estimator.attention_weights(X)
         return cls(weights, labels=labels, name=name or type(estimator).__name__).plot(ax, **image_kw)
 
-    def plot(self, ax=None, **image_kw):
-        """Draw the weights.
+    def _figure(self):
+        return {"figsize": (7, 1.6 + min(3.4, 0.22 * len(self.weights)))}
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            A new figure's by default.
-        **image_kw
-            For ``ax.imshow``.
-
-        Returns
-        -------
-        self : PoolingDisplay
-        """
-        ax = axes(ax, figsize=(7, 1.6 + min(3.4, 0.22 * len(self.weights))))
+    def _draw(self, ax, **image_kw):
+        """Draw the weights."""
         table = np.full((len(self.weights), max(map(len, self.weights))), np.nan)
         for row, a in zip(table, self.weights):
             row[: len(a)] = a
@@ -342,11 +306,9 @@ class PoolingDisplay:
         whole_numbers(ax.xaxis, [1])
         bare(ax)
         colour_bar(ax, self.image_, "weight")
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
-class ReservoirDisplay:
+class ReservoirDisplay(Display):
     """Eigenvalues of a reservoir in the unit circle, and its states along a series.
 
     Parameters
@@ -403,25 +365,11 @@ class ReservoirDisplay:
         display = cls(estimator.eigenvalues(), states[:, chosen], name=name or type(estimator).__name__)
         return display.plot(ax, **image_kw)
 
-    def plot(self, ax=None, **image_kw):
-        """Draw the eigenvalues on one axes, the states on the other.
+    def _figure(self):
+        return {"ncols": 2, "figsize": (10, 3.8), "width_ratios": (1, 1.6)}
 
-        Parameters
-        ----------
-        ax : sequence of two matplotlib Axes, optional
-            A new figure's by default.
-        **image_kw
-            For ``ax.imshow``, which draws the states.
-
-        Returns
-        -------
-        self : ReservoirDisplay
-        """
-        plt = pyplot()
-        if ax is None:
-            options = {"figsize": (10, 3.8), "width_ratios": (1, 1.6), "layout": "constrained"}
-            ax = plt.subplots(1, 2, **options)[1]
-        plane, raster = ax
+    def _draw(self, plane, raster, **image_kw):
+        """Draw the eigenvalues on one axes, the states on the other."""
         values, states = np.asarray(self.eigenvalues), np.asarray(self.states)
         circle = np.exp(2j * np.pi * np.linspace(0, 1, 200))
         plane.plot(circle.real, circle.imag, color="0.6", linewidth=1)
@@ -437,11 +385,9 @@ class ReservoirDisplay:
         bare(raster)
         colour_bar(raster, self.image_, "state")
         title(plane, self.name)
-        self.ax_, self.figure_ = np.array([plane, raster]), plane.figure
-        return self
 
 
-class ResponseDisplay:
+class ResponseDisplay(Display):
     """What a fitted model answers to a step and to a pulse of one input.
 
     The step response shows how strongly and how fast an input works in the end, the impulse response how long it is
@@ -502,21 +448,11 @@ class ResponseDisplay:
         name = name or f"{name_of(estimator)}, {step.attrs['input']} + {step.attrs['size']:.3g}"
         return cls(step, impulse, unit=unit, name=name).plot(ax)
 
-    def plot(self, ax=None):
-        """Draw the step response and the impulse response.
+    def _figure(self):
+        return {"ncols": 2, "figsize": (9, 3.2)}
 
-        Parameters
-        ----------
-        ax : sequence of two matplotlib Axes, optional
-            A new figure's by default.
-
-        Returns
-        -------
-        self : ResponseDisplay
-        """
-        if ax is None:
-            ax = pyplot().subplots(1, 2, figsize=(9, 3.2), layout="constrained")[1]
-        ax = np.ravel(ax)
+    def _draw(self, *ax):
+        """Draw the step response and the impulse response."""
         for axis, table, label in zip(ax, (self.step, self.impulse), ("step response", "impulse response")):
             for k, (name, words) in enumerate(zip(table, told_apart(table, 24))):
                 style = {**line_style(k), "drawstyle": "steps-post", "linewidth": 1.5, "label": words}
@@ -528,11 +464,9 @@ class ResponseDisplay:
         if self.step.shape[1] > 1:
             legend_beside(ax[1])
         title(ax[0], self.name)
-        self.ax_, self.figure_ = ax, ax[0].figure
-        return self
 
 
-class ExplanationDisplay:
+class ExplanationDisplay(Display):
     """What moved one forecast: a row an input, a column a lag, red what raised it and blue what lowered it.
 
     Of the one answer to a whole series a column is a row of it.
@@ -567,30 +501,23 @@ class ExplanationDisplay:
         self.unit = unit
         self.n_rows = n_rows
 
-    def plot(self, ax=None, **mesh_kw):
-        """Draw the map, the variable that moved the forecast most on top.
+    def _figure(self):
+        return {"figsize": (8, height(len(self._order())))}
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            A new figure's by default.
-        **mesh_kw
-            For ``ax.pcolormesh``.
+    def _order(self):
+        """Return the variables to show, the one that moved the forecast most last."""
+        size = self.explanation.abs().sum()
+        return size[size > 0].sort_values().index[-self.n_rows :]
 
-        Returns
-        -------
-        self : ExplanationDisplay
-        """
-        table, attrs = self.explanation, self.explanation.attrs
+    def _draw(self, ax, **mesh_kw):
+        """Draw the map, the variable that moved the forecast most on top."""
+        table, attrs, order = self.explanation, self.explanation.attrs, self._order()
         totals = table.sum()
-        order = table.columns[(table != 0).any()]
-        order = table[order].abs().sum().sort_values().index[-self.n_rows :]
         style = of_two_signs(table.to_numpy(float))
         is_whole = table.index.name == "row"
         seen = np.flatnonzero((table.abs() > 0.005 * style["vmax"]).any(axis=1))
         last = len(table) - 1 if is_whole else seen.max(initial=0)
         shown, n = table[order].iloc[: last + 1], len(order)
-        ax = axes(ax, figsize=(8, height(n)))
         self.image_ = cells(ax, shown.index, np.arange(n), shown.to_numpy(float).T, **{**style, **mesh_kw})
         ax.set_yticks(
             np.arange(n), [f"{short}  {totals[k]:+.3g}" for k, short in zip(order, told_apart(order, 30))]
@@ -604,5 +531,3 @@ class ExplanationDisplay:
             moved = attrs["forecast"] - attrs["baseline"]
             title(ax, f"forecast {attrs['forecast']:.4g} = {attrs['baseline']:.4g} at the means {moved:+.4g}")
         colour_bar(ax, self.image_, with_unit("moved the forecast by", self.unit))
-        self.ax_, self.figure_ = ax, ax.figure
-        return self

@@ -7,7 +7,7 @@ from .._estimators.through import see_through
 from ._style import (
     COLOURS,
     HATCHES,
-    axes,
+    Display,
     dates,
     legend_beside,
     tidy,
@@ -22,7 +22,7 @@ WIDE = 0.62  # of a letter, as a share of its size
 POINT = 3  # half its size, in points
 
 
-class EmbeddingDisplay:
+class EmbeddingDisplay(Display):
     """A map of what a net has learnt about categories: those that it treats alike lie close to each other.
 
     Parameters
@@ -48,26 +48,15 @@ class EmbeddingDisplay:
     (6, 2)
     """
 
+    _size = (5.6, 4.4)
+
     def __init__(self, vectors, *, name=None):
         self.vectors = vectors
         self.name = name
 
-    def plot(self, ax=None, **points_kw):
-        """Draw a point a category, with its name where there is room.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            A new figure's by default.
-        **points_kw
-            For ``ax.scatter``.
-
-        Returns
-        -------
-        self : EmbeddingDisplay
-        """
+    def _draw(self, ax, **points_kw):
+        """Draw a point a category, with its name where there is room."""
         table = pd.DataFrame(self.vectors)
-        ax = axes(ax, figsize=(5.6, 4.4))
         V = table.to_numpy(float) - table.to_numpy(float).mean(axis=0)
         shown = 1.0
         if V.shape[1] > 2:
@@ -83,8 +72,6 @@ class EmbeddingDisplay:
         _name_points(ax, self.places_, told_apart(table.index))
         note = "" if shown > 0.995 else f"{shown:.0%} of the differences shown"
         title(ax, ": ".join(filter(None, (self.name, note))))
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
 def _name_points(ax, places, names):
@@ -109,7 +96,7 @@ def _name_points(ax, places, names):
         ax.annotate(names[k], places[k], chosen[k], **words)
 
 
-class ProbabilityDisplay:
+class ProbabilityDisplay(Display):
     """Probabilities of classes along time, over a band of the true labels.
 
     Parameters
@@ -137,6 +124,8 @@ class ProbabilityDisplay:
     >>> len(display.areas_)
     2
     """
+
+    _size = (8, 3.2)
 
     def __init__(self, probabilities, truth=None, *, name=None):
         self.probabilities = probabilities
@@ -174,20 +163,9 @@ class ProbabilityDisplay:
         table = pd.DataFrame(shares, index, columns=inner.classes_)
         return cls(table, y, name=name or type(inner).__name__).plot(ax)
 
-    def plot(self, ax=None):
-        """Draw the areas and, above them, the labels.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            A new figure's by default.
-
-        Returns
-        -------
-        self : ProbabilityDisplay
-        """
+    def _draw(self, ax):
+        """Draw the areas and, above them, the labels."""
         table = pd.DataFrame(self.probabilities)
-        ax = axes(ax, figsize=(8, 3.2))
         looks = [
             {"color": COLOURS[k % len(COLOURS)], "hatch": HATCHES[k // len(COLOURS) % len(HATCHES)]}
             | {"edgecolor": "white", "linewidth": 0, "step": "post"}
@@ -219,8 +197,6 @@ class ProbabilityDisplay:
         ax.margins(x=0)
         title(ax, self.name)
         legend_beside(ax)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
 def _edges(index):

@@ -59,9 +59,36 @@ def pyplot():
     return plt
 
 
-def axes(ax, **options):
-    """Return ax, or the axes of a new figure if it is None."""
-    return pyplot().subplots(layout="constrained", **options)[1] if ax is None else ax
+class Display:
+    """Base of displays, which have data in their constructors, and say how large a figure is and what is drawn."""
+
+    _size = None  # inches
+
+    def plot(self, ax=None, **options):
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, or a sequence of as many as ``ax_`` has, optional
+            A new figure's by default.
+        **options
+            For the method of matplotlib that draws what an attribute names: ``ax.plot`` for lines, ``ax.pcolormesh``
+            for a QuadMesh, ``ax.imshow`` for an AxesImage, ``ax.scatter`` for points.
+
+        Returns
+        -------
+        self : the display
+        """
+        if ax is None:
+            ax = pyplot().subplots(layout="constrained", **self._figure())[1]
+        ax = np.ravel(ax)
+        self._draw(*ax, **options)
+        self.ax_, self.figure_ = ax if len(ax) > 1 else ax[0], ax[0].figure
+        return self
+
+    def _figure(self):
+        """Return the arguments of ``plt.subplots`` for a new figure."""
+        return {"figsize": self._size}
 
 
 def tidy(ax, where=None, grid=True):

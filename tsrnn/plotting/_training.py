@@ -7,7 +7,7 @@ from .._estimators.through import see_through
 from ._style import (
     COLOURS,
     GREYS,
-    axes,
+    Display,
     draw,
     legend_beside,
     legend_within,
@@ -21,7 +21,7 @@ from ._style import (
 LONGEST = 4  # times the best naive forecast's error, the longest bar of a race
 
 
-class LossCurveDisplay:
+class LossCurveDisplay(Display):
     """Loss by iteration, on the training rows and on the validation rows.
 
     Parameters
@@ -55,6 +55,8 @@ class LossCurveDisplay:
     2
     """
 
+    _size = (6.4, 3.8)
+
     def __init__(self, loss, validation=None, *, stages=None, name=None):
         self.loss = loss
         self.validation = validation
@@ -87,21 +89,8 @@ class LossCurveDisplay:
             (loss,) = loss
         return cls(loss, validation, stages=stages, name=name).plot(ax, **line_kw)
 
-    def plot(self, ax=None, **line_kw):
-        """Draw the curves on a logarithmic axis, unless all losses are 0, and the lowest point of each stage.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            A new figure's by default.
-        **line_kw
-            For ``ax.plot``.
-
-        Returns
-        -------
-        self : LossCurveDisplay
-        """
-        ax = axes(ax, figsize=(6.4, 3.8))
+    def _draw(self, ax, **line_kw):
+        """Draw the curves on a logarithmic axis, unless all losses are 0, and the lowest point of each stage."""
         curves = [(self.loss, "training", "0.45"), (self.validation, "validation", COLOURS[0])]
         some_positive = any(np.any(np.asarray(curve) > 0) for curve, *_ in curves if curve is not None)
         self.lines_, prefix = [], f"{self.name}, " if self.name else ""
@@ -125,8 +114,6 @@ class LossCurveDisplay:
             ax.set(xlim=(0, 2), xticks=[1])
         self._name_stages(ax, pieces)
         legend_beside(ax)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
     def _pieces(self):
         """Return a slice of the curves for each stage."""
@@ -162,7 +149,7 @@ class LossCurveDisplay:
                 ax.text(piece.start + 0.5 + 0.01 * n, 0.98, name, ha="left", va="top", rotation=90, **style)
 
 
-class GradientFlowDisplay:
+class GradientFlowDisplay(Display):
     """Norms of dL(t)/dh(t - k) against k: vanishing and exploding gradients at a glance.
 
     Parameters
@@ -189,6 +176,8 @@ class GradientFlowDisplay:
     1
     """
 
+    _size = (6.4, 3.8)
+
     def __init__(self, norms, *, name=None):
         self.norms = norms
         self.name = name
@@ -213,21 +202,8 @@ class GradientFlowDisplay:
         norms = estimator.gradient_flow(X, y, steps=steps)
         return cls(norms, name=name or type(estimator).__name__).plot(ax, **line_kw)
 
-    def plot(self, ax=None, **line_kw):
-        """Draw one line per layer, on a logarithmic axis.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            A new figure's by default.
-        **line_kw
-            For ``ax.plot``.
-
-        Returns
-        -------
-        self : GradientFlowDisplay
-        """
-        ax = axes(ax, figsize=(6.4, 3.8))
+    def _draw(self, ax, **line_kw):
+        """Draw one line per layer, on a logarithmic axis."""
         norms = np.atleast_2d(self.norms)
         self.lines_ = []
         for k, layer in enumerate(norms):
@@ -241,11 +217,9 @@ class GradientFlowDisplay:
         tidy(ax)
         whole_numbers(ax.xaxis, [0])
         legend_within(ax)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
-class LeaderboardDisplay:
+class LeaderboardDisplay(Display):
     """Who won a race, and by how much: one bar per candidate, the best on top.
 
     Parameters
@@ -293,22 +267,15 @@ class LeaderboardDisplay:
             raise ValueError(f"{type(estimator).__name__} has no leaderboard: give an AutoForecaster.")
         return cls(estimator.leaderboard_).plot(ax)
 
-    def plot(self, ax=None):
-        """Draw the bars; those in the blend in colour, with their weights.
+    def _figure(self):
+        n_ran = np.isfinite(pd.DataFrame(self.leaderboard)["error"]).sum()
+        return {"figsize": (7.4, 1.1 + 0.28 * min(n_ran, self.n_rows))}
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, optional
-            A new figure's by default.
-
-        Returns
-        -------
-        self : LeaderboardDisplay
-        """
+    def _draw(self, ax):
+        """Draw the bars; those in the blend in colour, with their weights."""
         table = pd.DataFrame(self.leaderboard)
         ran = np.isfinite(table["error"])
         table = table[ran].iloc[: self.n_rows]
-        ax = axes(ax, figsize=(7.4, 1.1 + 0.28 * len(table)))
         blend = table.index == "blend"
         weight = table["weight"].fillna(0).where(~blend, 0)
         colours = np.where((weight > 0) | blend, COLOURS[0], GREYS[2])
@@ -332,5 +299,3 @@ class LeaderboardDisplay:
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
         ax.margins(x=0.25)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
