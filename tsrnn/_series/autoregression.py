@@ -54,13 +54,15 @@ class Sums(NamedTuple):
     products: np.ndarray
 
 
+@lru_cache(maxsize=64)
 def polynomial(differences):
-    """Multiply out (1 - B^p)(1 - B^q) ... for lags p, q ...; returns coefficients (K + 1,)."""
+    """Multiply out (1 - B^p)(1 - B^q) ... for lags p, q ..., a tuple; returns coefficients (K + 1,), read-only."""
     whole = np.ones(1)
     for lag in differences:
         factor = np.zeros(lag + 1)
         factor[[0, -1]] = 1.0, -1.0
         whole = np.convolve(whole, factor)
+    whole.flags.writeable = False
     return whole
 
 
@@ -165,25 +167,26 @@ def in_levels(coefficients, intercept, noise, lags, differences):
 
 
 def lead_coefficients(a, steps):
-    """Return C (steps, P), of levels u(k - 1) ... u(k - P), and psi (steps,), of the drive; read-only."""
-    return _lead_coefficients(np.asarray(a, float).tobytes(), steps)
+    """Return C (n, steps, P), of levels u(k - 1) ... u(k - P), and psi (n, steps), of the drive, of each a (n, P)."""
+    return _lead_coefficients(np.asarray(a, float).tobytes(), len(a), steps)
 
 
 @lru_cache(maxsize=64)
-def _lead_coefficients(a, steps):
+def _lead_coefficients(a, n, steps):
     """Compute ``lead_coefficients`` from the bytes of a, cached because one fit forecasts many series."""
-    a = np.frombuffer(a)
-    P = len(a)
-    C, psi = np.zeros((steps, P)), np.zeros(steps)
-    psi[0] = 1.0
+    a = np.frombuffer(a).reshape(n, -1)
+    P = a.shape[1]
+    C, psi = np.zeros((n, steps, P)), np.zeros((n, steps, 1))
+    psi[:, 0] = 1.0
     for s in range(steps):
         if s < P:
-            C[s, : P - s] = a[s:]
-        near = a[: min(s, P)]  # of u^(k + s - 1) ... u^(k + s - r)
-        C[s] += near @ C[s - len(near) : s][::-1]
+            C[:, s, : P - s] = a[:, s:]
         if s:
-            psi[s] = near @ psi[s - len(near) : s][::-1]
-    return C, psi
+            near = a[:, None, : min(s, P)]  # of u^(k + s - 1) ... u^(k + s - r)
+            last = slice(s - 1, s - 1 - near.shape[2] if s > P else None, -1)
+            C[:, s] += (near @ C[:, last])[:, 0]
+            psi[:, s] = (near @ psi[:, last])[:, 0]
+    return C, psi[:, :, 0]
 
 
 def explodes(a, n_rows):
@@ -217,20 +220,26 @@ def ahead(model, u, E, origins, steps):
 
     u : (>= max origin,), without NaN.   E : (>= max origin + steps, F).   The first value precedes the first row.
     """
+    return each_ahead([model], u, E, origins, steps)[0]
+
+
+def each_ahead(models, u, E, origins, steps):
+    """Forecast as ``ahead`` by each of some models of one order, a list."""
     origins = np.asarray(origins)
     if len(origins) == 0:
-        return np.empty((0, steps))
-    P = max(1, len(model.a))
-    a = model.a if len(model.a) else np.zeros(1)
-    C, psi = lead_coefficients(a, steps)
+        return [np.empty((0, steps)) for _ in models]
+    P = max(1, len(models[0].a))
+    a = np.array([model.a if len(model.a) else np.zeros(1) for model in models])
     low, high = int(origins.min()), int(origins.max())
     before = max(0, P - low)
     past = np.concatenate([np.full(before, u[0] if len(u) else 0.0), u[max(0, low - P) : high]])
-    windows = _windows(past, P)  # row j: before origin low + j
-    g = E[low : high + steps] @ model.c + model.b
-    driven = _windows(g, steps)
-    to_step = np.concatenate([np.zeros(steps - 1), psi])  # from g(k + r) to step s, (steps, steps)
-    toeplitz = np.ascontiguousarray(_windows(to_step, steps)[::-1])
     at = origins - low
-    with np.errstate(over="ignore", invalid="ignore"):
-        return windows[at] @ C[:, ::-1].T + driven[at] @ toeplitz
+    windows, E = _windows(past, P)[at], E[low : high + steps]  # row j: before origin low + j
+    forecasts = []
+    for model, C, psi in zip(models, *lead_coefficients(a, steps)):
+        driven = _windows(E @ model.c + model.b, steps)
+        to_step = np.concatenate([np.zeros(steps - 1), psi])  # from g(k + r) to step s, (steps, steps)
+        toeplitz = np.ascontiguousarray(_windows(to_step, steps)[::-1])
+        with np.errstate(over="ignore", invalid="ignore"):
+            forecasts.append(windows @ C[:, ::-1].T + driven[at] @ toeplitz)
+    return forecasts

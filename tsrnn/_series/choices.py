@@ -59,7 +59,16 @@ from typing import NamedTuple
 import numpy as np
 
 from .._values import kept
-from .autoregression import LEAST_GROWN, ahead, explodes, in_levels, pooled, regressors, ridge, sums_until
+from .autoregression import (
+    LEAST_GROWN,
+    each_ahead,
+    explodes,
+    in_levels,
+    pooled,
+    regressors,
+    ridge,
+    sums_until,
+)
 from .histories import filled
 from .lags import Averaged, Summand
 from .seasons import (
@@ -189,14 +198,22 @@ def choose_lags(
         return Lags(() if input_lags == "auto" else input_lags, chosen)
     few, *larger = _input_sets(sample, F, bool(chosen))
     sets = [few, *(L for L in larger if most is None or len(L) * F + len(chosen) <= most)]
-    errors = {L: _error(sample, chosen, L, differences) for L in sets}
+    errors = {L: _error(sample, _columns(sample, L), chosen, differences) for L in sets}
     return Lags(_thriftiest(errors, NEARLY), chosen)
 
 
 def _errors_of_lags(sample, shifts, differences):
     """Measure each set of output lags that the rows allow, beside inputs at ``shifts``: {lags: error}."""
-    sets = _affordable(_output_sets(sample, sample.inputs[0].shape[1]), differences, sample)
-    return {lags: _error(sample, lags, shifts, differences) for lags in sets}
+    (errors,) = _errors_of_each(sample, shifts, [differences])
+    return errors
+
+
+def _errors_of_each(sample, shifts, changes):
+    """Measure the sets of output lags for each of some sets of differences, a list."""
+    proposed, columns = _output_sets(sample, sample.inputs[0].shape[1]), _columns(sample, shifts)
+    return [
+        {lags: _error(sample, columns, lags, d) for lags in _affordable(proposed, d, sample)} for d in changes
+    ]
 
 
 def choose_alone(U, index, X, lags, *, differences=(), counts=None, repeats=False):
@@ -216,7 +233,7 @@ def choose_alone(U, index, X, lags, *, differences=(), counts=None, repeats=Fals
     alone = sample._replace(inputs=[E[:, :0] for E in sample.inputs])
     changes = [()] if differences else _measured_changes(alone)
     past, error = _members(alone, changes, differences)
-    told = _error(sample, lags.output_lags, lags.input_lags, differences)
+    told = _error(sample, _columns(sample, lags.input_lags), lags.output_lags, differences)
     errors = np.log(np.clip([told, error], 1e-100, 1e100))
     share = float(np.clip(HALF + TOLD * (errors[1] - errors[0]), HALF, 1.0))
     averaged = _beside(lags, past, share)
@@ -245,7 +262,7 @@ def _members(sample, changes, differences=()):
 
     Returns them, and the mean of their errors.
     """
-    errors = [_errors_of_lags(sample, (0,), differences + d) for d in changes]
+    errors = _errors_of_each(sample, (0,), [differences + d for d in changes])
     lags = [_thriftiest(of_d, NEARLY) for of_d in errors]
     errors = np.array([of_d[best] for of_d, best in zip(errors, lags)])
     if len(set(errors)) == 1:  # too few rows, or a constant
@@ -431,10 +448,10 @@ def _errors_of_changes(sample, g, changes):
     scaled = sample._replace(columns=[u if g is None else g(u) for u in sample.columns])
     sets = propose_lags([u[:, None] for u in scaled.columns], sample.seasons, sample.n_rows, sample.horizon)
     sets = [sets["some"]] if sample.n_rows > LONG and "some" in sets else sets.values()
-    errors = {}
+    errors, columns = {}, _columns(scaled, shifts, inverse=g)
     for d in changes:
         fit = _affordable(sets, d, sample) if sample.output_lags == "auto" else [sample.output_lags]
-        errors[d] = min(_error(scaled, lags, shifts, d, inverse=g) for lags in fit)
+        errors[d] = min(_error(scaled, columns, lags, d) for lags in fit)
     return errors
 
 
@@ -626,7 +643,7 @@ def cuts_of(n_rows, horizon, least):
 
 
 class Column(NamedTuple):
-    """One column as a candidate sees it: v (N,) without NaN, in units of its own; E (N, F); sums up to each of cuts.
+    """One column as candidates see it: v (N,) without NaN, in units of its own; E (N, F), lagged inputs.
 
     y : (N,), what v stands for.   unit : of errors of y.
     """
@@ -635,39 +652,49 @@ class Column(NamedTuple):
     E: np.ndarray
     known: np.ndarray
     cuts: list
-    sums: list
     back: object  # from v to y
     y: np.ndarray
     unit: float
 
 
-def _column(u, E, counts, sample, lags, differences, back):
+def _columns(sample, shifts, inverse=None):
+    """List the columns of a sample, with inputs at ``shifts``.
+
+    inverse : the pointwise transform whose inverse takes levels back to y, or None.
+    """
+    back = (lambda v: v) if inverse is None else inverse.inverse
+    rows = zip(sample.columns, sample.inputs, sample.counts)
+    return [_column(u, _lagged(E, shifts), counts, sample, back) for u, E, counts in rows]
+
+
+def _column(u, E, counts, sample, back):
     """Prepare a ``Column`` of levels u (N,) and lagged inputs."""
     measured, v = np.isfinite(u) & counts, filled(u, sample.seasons)
     center, scale = v.mean(), v.std() or 1.0
     v, cuts = (v - center) / scale, sample.cuts(u)
-    rows = regressors(v, E, lags, differences)
-    sums = list(sums_until(rows, measured.astype(float), [cut for cut, _, _ in cuts]))
     y = back(center + scale * v)
     unit = max(np.nanstd(np.diff(y)), 1e-300) if cuts else 1.0
-    return Column(v, E, measured, cuts, sums, lambda v: back(center + scale * v), y, unit)
+    return Column(v, E, measured, cuts, lambda v: back(center + scale * v), y, unit)
 
 
-def _error(sample, lags, shifts, differences, inverse=None):
+def _sums(column, lags, differences):
+    """Sum the rows of a column before each of its cuts."""
+    rows = regressors(column.v, column.E, lags, differences)
+    return sums_until(rows, column.known.astype(float), [cut for cut, _, _ in column.cuts])
+
+
+def _error(sample, columns, lags, differences):
     """Average errors over held stretches, relative to persistence; of the best penalty.
 
-    Several series share their coefficients.   inverse : the pointwise transform whose inverse takes levels back to y,
-    or None.
+    columns : of ``_columns``. Several series share their coefficients.
     """
     total, naive = np.zeros(len(PENALTIES)), 0.0
-    back = (lambda v: v) if inverse is None else inverse.inverse
-    rows = [(u, _lagged(E, shifts), c) for u, E, c in zip(sample.columns, sample.inputs, sample.counts)]
-    columns = [_column(*of_column, sample, lags, differences, back) for of_column in rows]
+    sums = [_sums(column, lags, differences) for column in columns]
     for fold in range(max(len(column.cuts) for column in columns)):
-        active = [column for column in columns if fold < len(column.cuts)]
-        shared = ridge(pooled([column.sums[fold] for column in active]), PENALTIES) if sample.shared else None
-        for column in active:
-            fits = ridge(column.sums[fold], PENALTIES) if shared is None else shared
+        active = [(column, of[fold]) for column, of in zip(columns, sums) if fold < len(column.cuts)]
+        shared = ridge(pooled([of_fold for _, of_fold in active]), PENALTIES) if sample.shared else None
+        for column, of_fold in active:
+            fits = ridge(of_fold, PENALTIES) if shared is None else shared
             models = [in_levels(*fit, lags, differences) for fit in fits]
             if any(explodes(model.a, column.cuts[fold][0]) for model in models):
                 return np.inf
@@ -682,6 +709,12 @@ def _errors_ahead(column, cut, models, horizon):
     at = origins[:, None] + np.arange(horizon)
     y, unit = column.y, column.unit
     truth = np.where(column.known[at], y[at], np.nan)
-    forecasts = [column.back(ahead(model, column.v, column.E, origins, horizon)) for model in models]
-    errors = [np.nansum(np.abs(np.where(np.isfinite(v), v, np.inf) - truth)) / unit for v in forecasts]
-    return np.array(errors), np.nansum(np.abs(y[origins - 1][:, None] - truth)) / unit
+    forecasts = [column.back(v) for v in each_ahead(models, column.v, column.E, origins, horizon)]
+    errors = [_total(np.where(np.isfinite(v), v, np.inf) - truth) for v in forecasts]
+    return np.array(errors) / unit, _total(y[origins - 1][:, None] - truth) / unit
+
+
+def _total(errors):
+    """Sum absolute errors, without NaN; ``np.nansum`` takes three times as long."""
+    size = np.abs(errors)
+    return np.where(np.isnan(size), 0.0, size).sum()
