@@ -78,7 +78,7 @@ def twin(model, X, Y, x=None):
     """
     p, sizes, learner = model.params_, model._sizes(), model._learner()
     layer = np.repeat(np.arange(len(sizes)), sizes)
-    leak = np.repeat(np.broadcast_to(model.leak_rate, len(sizes)), sizes)
+    leak = np.repeat(learner.drawing.leaks, sizes)
     W, U = p.W.toarray(), p.U.toarray()
     R, Y = len(layer), Y.copy()
     x = np.zeros(R) if x is None else x
@@ -96,7 +96,7 @@ def twin(model, X, Y, x=None):
         x = new
         z = [np.ones(1)] if model.readout_bias else []
         z += [v] if model.readout_input else []
-        z += [x, x**2] if model.readout_squares else [x]
+        z += [x, x**2] if model.readout_squares is True else [x]
         features.append(np.concatenate(z))
         out.append(p.W_out @ features[-1])
         Y[t] = np.where(np.isnan(Y[t]), out[-1], Y[t])

@@ -530,3 +530,31 @@ def test_an_echo_state_network_is_as_sure_as_on_series_left_out():
     labels = np.where(rng.random(240) < 0.25, rng.integers(0, 2, 240), series[:, -1, 0] > 0)
     model = tsrnn.ESNClassifier(100, pooling="last", alpha=1e-3, random_state=0).fit(series[:60], labels[:60])
     assert model.log_loss(series[60:], labels[60:]) < np.log(2)
+
+
+# ---------------------------------------------------------------------------------------- readouts of reservoirs
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+@pytest.mark.parametrize("settings", [{}, {"readout_squares": True}, {"readout_bias": False}])
+def test_readout_of_pooled_states_in_own_units(pooling, settings):
+    """What is learnt of centred and scaled sums is what the model answers row by row, pooled."""
+    numbers = np.array([x.sum() for x in X])
+    model = small("ESNRegressor", pooling=pooling, alpha=0.1, **settings).fit(X, numbers)
+    errors = (model.predict(X) - numbers) / numbers.std()
+    np.testing.assert_allclose(model.loss_curve_, np.mean(errors**2) / 2, rtol=1e-9)
+
+
+def test_reservoirs_of_whole_series_tell_swings_and_times_apart():
+    """Means of squares tell strong from weak noise, whose mean states are alike."""
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 2
+    series = rng.normal(size=(120, 50, 1)) * np.where(y, 1.0, 0.6)[:, None, None]
+    model = small("ESNClassifier", scale=None, bias_scaling=0)
+    usual, blind = (clone(model).set_params(readout_squares=value) for value in ("auto", False))
+    assert usual.fit(series[:60], y[:60]).score(series[60:], y[60:]) > 0.9
+    assert blind.fit(series[:60], y[:60]).score(series[60:], y[60:]) < 0.8
+    assert usual._dynamics().reservoir.leak[:4].tolist() == [0.9, 0.3, 0.9, 0.3]
+    of_rows = small("ESNClassifier").fit(series[0], series[0][:, 0] > 0)._dynamics()
+    assert set(of_rows.reservoir.leak) == {0.9}
+    assert not of_rows.columns[3]

@@ -44,7 +44,7 @@ class Drawing:
     """What a reservoir is drawn by.
 
     p : the estimator, for the other parameters.   lags : of inputs and of outputs.   sizes, radii, leaks : of each
-    layer.   links : those that are drawn already, or None.
+    layer, leaks a number or some that its units have by turns.   links : those that are drawn already, or None.
     """
 
     p: Any
@@ -74,7 +74,7 @@ class Drawing:
                 "first layer) and a column for each lag of each input and then of each output."
             )
         b = p.bias_scaling * draw(rng, R)
-        leak = np.repeat(self.leaks, sizes)
+        leak = np.concatenate([np.resize(a, n) for a, n in zip(self.leaks, sizes)])
         begin = np.concatenate([[0], np.cumsum(sizes)])
         return pack(W, U, begin, leak, ACTIVATIONS[p.activation], W_in, b), (W, U)
 

@@ -30,7 +30,7 @@ from .drawing import UNITS, Drawing
 from .esn_learner import ESNLearner
 
 
-RADIUS = 0.9  # of a reservoir, by default
+RADIUS, LEAK = 0.9, 0.9  # of a reservoir, by default
 MAX_SHARPENED = 20_000  # rows that tell how sharp probabilities are
 TOPOLOGIES = ("random", "cycle", "delay_line")
 
@@ -89,8 +89,9 @@ class ReservoirParameters(Declared):
     spectral_radius : float or sequence of float, optional
         Largest modulus of the eigenvalues of W, by default 0.9; one number, or one for each layer. With ``leak_rate``
         it determines how slowly states fade; for "cycle" and "delay_line" it is the weight of the links.
-    leak_rate : float or sequence of float, default=0.9
-        a, in (0, 1]; one number, or one for each layer. Small for series that change slowly from row to row.
+    leak_rate : float, sequence of float or "auto", default="auto"
+        a, in (0, 1]; one number, or one for each layer. Small for series that change slowly from row to row. "auto":
+        0.9, and where y has one value per series 0.9 and 0.3, of the units of each layer by turns.
     connectivity : int or float, default=10
         Links into each unit (and as many from the layer below): an int is their number, a float a share of all.
     input_scaling : float or array-like of shape (n_features,), optional
@@ -130,8 +131,11 @@ class ReservoirParameters(Declared):
         ``spectral_radius``.
     W_in : array-like of shape (n_units, n_columns), optional
         Used as it is, with a column for each input (oldest lag first), then for each output (oldest lag first).
-    readout_bias, readout_input, readout_squares : bool, default=True, True, False
-        Whether the readout sees 1, v(t), and the squares of x(t).
+    readout_bias, readout_input : bool, default=True, True
+        Whether the readout sees 1 and v(t).
+    readout_squares : bool or "auto", default="auto"
+        Whether it sees the squares of x(t). "auto": where y has one value per series, and ``pooling="mean"``: means of
+        squares tell how far states swing.
     loss : {"squared", "absolute", "huber", "pinball"} or object, default="squared"
         A word, or an object with its own settings such as ``Pinball(0.9)``, or ``Pinball([0.1, 0.9])`` for two
         outputs; in scaled units. Others than the squared one by iteratively reweighted least squares [5]_: 10 to 80
@@ -199,7 +203,7 @@ class ReservoirParameters(Declared):
     n_reservoir: Sizes | None = None
     _: KW_ONLY
     spectral_radius: Numbers | None = None
-    leak_rate: Numbers = 0.9
+    leak_rate: Numbers | str = "auto"
     connectivity: int | float = 10
     input_scaling: object = None
     input_connectivity: float = 0.1
@@ -217,7 +221,7 @@ class ReservoirParameters(Declared):
     W_in: object = None
     readout_bias: bool = True
     readout_input: bool = True
-    readout_squares: bool = False
+    readout_squares: bool | str = "auto"
     loss: object = "squared"
     solver: object = "ridge"
     alpha: float | str = "auto"
@@ -240,7 +244,7 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         self._check_matrices()
         sizes = self._sizes()
         radii = self._per_layer("spectral_radius", len(sizes), default=RADIUS)
-        leaks = self._per_layer("leak_rate", len(sizes), 1, low_open=True)
+        leaks = self._per_layer("leak_rate", len(sizes), 1, usual="auto", default=LEAK, low_open=True)
         if isinstance(self.connectivity, (int, np.integer)):
             check_number("connectivity", self.connectivity, 1, integer=True)
         else:
@@ -263,8 +267,9 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             )
         loss, forgetting = self._solution()
         check_number("washout", self.washout, 0, integer=True, words=("auto",))
-        for name in ("readout_bias", "readout_input", "readout_squares"):
+        for name in ("readout_bias", "readout_input"):
             check_flag(name, getattr(self, name))
+        check_flag("readout_squares", self.readout_squares, "auto")
         check_verbose(self.verbose)
         return self._learns(self, *lags, Drawing(self, lags, sizes, radii, leaks), loss, forgetting)
 
@@ -336,10 +341,13 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             )
         return (n,)
 
-    def _per_layer(self, name, n, high=None, default=None, **kw):
-        """Check a parameter that is a number, or one number for each of n layers; returns a list."""
+    def _per_layer(self, name, n, high=None, usual=None, default=None, **kw):
+        """Check a parameter that is a number, or one number for each of n layers; returns a list.
+
+        usual : the word that stands for a default.
+        """
         value = getattr(self, name)
-        value = default if value is None else value
+        value = default if isinstance(value, str | None) and value == usual else value
         values = list(value) if np.iterable(value) and not isinstance(value, str) else [value] * n
         for v in values:
             check_number(name, v, 0, high, **kw)

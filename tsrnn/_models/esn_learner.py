@@ -150,7 +150,8 @@ class ESNLearner(OfLags, Learner):
     def columns(self):
         """Which of 1, v, x and x^2 the readout sees, (4,) bool."""
         p = self.p
-        return np.array([p.readout_bias, p.readout_input, True, p.readout_squares])
+        squares = p.readout_squares != "auto" and p.readout_squares
+        return np.array([p.readout_bias, p.readout_input, True, squares])
 
     def net(self, D, O):
         """Return the widths themselves; the reservoir is drawn when learning begins."""
@@ -363,7 +364,7 @@ class ESNLearner(OfLags, Learner):
 
     def _n_linear(self, sums):
         """Count the columns of the readout that are no states."""
-        return sums.P - sum(self.drawing.sizes) * (1 + self.p.readout_squares)
+        return sums.P - sum(self.drawing.sizes) * (1 + self.columns[3])
 
     def _penalty(self, normals, search, caution):
         """Return the penalty alpha."""

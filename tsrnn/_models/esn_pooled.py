@@ -1,17 +1,21 @@
 """How an echo state network learns one y a series: the readout sees what the reservoir did, pooled over the rows.
 
-    z(i) = [1, v, x]         the last row of series i, or the mean of its rows
-    (Z'Z + alpha I) W = Z'Y  over series; v and x are centred and scaled first
-    y - (y - Z W) / (1 - h)  the answer to a series by the readout of all others, h its leverage [1]
+    z(i) = [1, v, x, (x - m)^2]   of series i, the last row or the mean of all rows; m, the mean state of all series
+    (Z'Z + alpha I) W = Z'Y       over series; v, x and (x - m)^2 are centred and scaled first
+    y - (y - Z W) / (1 - h)       the answer to a series by the readout of all others, h its leverage [1]
+
+Means of squares tell how far states swing, which their means do not.  A readout of (x - m)^2 is one of x and x^2.
 
 [1] D. M. Allen, "The relationship between variable selection and data augmentation and a method for prediction",
     Technometrics 16(1), 1974.
 """
 
+from dataclasses import replace
 from operator import itemgetter
 
 import numpy as np
 
+from .._estimators.snapshots import with_parameters
 from .._nets.dynamics import Trained
 from .._nets.echo_state import EchoState
 from .._nets.pooled import Pooled
@@ -19,6 +23,7 @@ from .._nets.ridge import add_rows, feature_rows, no_sums, ridge
 from .._training.monitor import progress
 
 
+LEAKS = 0.9, 0.3  # of units by turns: some see what is quick, some what is slow
 LEAST_FREE = 1e-3  # of a series' answer, that the series itself leaves to the others
 
 
@@ -29,10 +34,21 @@ def learn_pooled(learner, net, series, mean, rng):
     apart may be beyond what a nearly linear reservoir sees, or lost in one that is driven hard, and the pass over
     the series is cheap.
     """
+    learner = _of_whole(learner)
     drawing = learner.drawing
     sized = drawing.of_each_size(rng) if drawing.is_open(net[0]) else [drawing]
     attempts = [_attempt(learner, drawn_by, net, series, mean, rng) for drawn_by in sized]
     return min(attempts, key=itemgetter(1))[0]
+
+
+def _of_whole(learner):
+    """Return the learner with what is by default otherwise than for one y a row."""
+    p, drawing = learner.p, learner.drawing
+    if isinstance(p.leak_rate, str):
+        drawing = replace(drawing, leaks=[LEAKS] * len(drawing.leaks))
+    if p.readout_squares == "auto":
+        p = with_parameters(p, readout_squares=p.pooling == "mean")
+    return replace(learner, p=p, drawing=replace(drawing, p=p))
 
 
 def _attempt(learner, drawing, net, series, mean, rng):
@@ -40,56 +56,68 @@ def _attempt(learner, drawing, net, series, mean, rng):
     (D, O), p = net, learner.p
     if not learner.is_squared:
         raise ValueError(f"loss={p.loss!r} is for one y per row: give loss='squared' for one per series.")
-    if p.readout_squares and p.pooling != "last":
-        raise ValueError("readout_squares=True works with pooling='last' only: change one of the two.")
     reservoir, matrices = drawing.draw(D, O, rng)
     dynamics = EchoState(np.zeros(0), reservoir, matrices, *drawing.lags, learner.columns, O, np.inf, mean)
     dynamics = dynamics.but(theta=np.zeros(dynamics.n_columns * O))
     V, S = _pool(p, dynamics, series)
     Y, w = np.array([s.Y[-1] for s in series]), np.array([s.w[-1] for s in series])
     w = np.where(np.isfinite(Y).any(axis=1), w, 0.0)
+    middle = S[w > 0, : reservoir.R].mean(axis=0) * p.readout_bias
+    if learner.columns[3]:
+        S[:, reservoir.R :] += middle * (middle - 2 * S[:, : reservoir.R])
     # What differs between series is small beside what they share: a penalty wants it in its own units.
-    centers, scales = zip(*(_spread(p, A[w > 0]) for A in (V, S[1:])))
-    V, S[1:] = (V - centers[0]) / scales[0], (S[1:] - centers[1]) / scales[1]
+    centers, scales = zip(*(_spread(p, A[w > 0]) for A in (V, S)))
+    V, S = (V - centers[0]) / scales[0], np.vstack([np.zeros(len(S.T)), (S - centers[1]) / scales[1]])
     sums = no_sums(dynamics.n_columns, O)
+    columns = learner.columns & [True, True, True, False]  # S holds squares
     counts = np.flatnonzero(w)
-    sums = add_rows(sums, learner.columns, V, S, Y, counts, w)
+    sums = add_rows(sums, columns, V, S, Y, counts, w)
     readout, theta, loss = learner.solve(sums)
-    Z, known = feature_rows(learner.columns, V, S, Y, counts)
+    Z, known = feature_rows(columns, V, S, Y, counts)
     out = answers_left_out(p, sums, readout.alpha, theta, (Z, known, w[counts]))
     errors = p._errors_left_out(known, out, w[counts])
     left_out = np.full(Y.shape, np.nan)
     left_out[counts] = out
-    dynamics = _in_own_units(dynamics.but(theta=theta.copy()), centers, scales)
+    dynamics = _in_own_units(dynamics.but(theta=theta.copy()), centers, scales, middle)
     pooled, readout = Pooled(dynamics.theta, dynamics, p.pooling), readout._replace(scaling=drawing.size(D))
     return Trained(pooled, 1, [loss], [], readout, left_out=left_out), errors
 
 
-def _in_own_units(dynamics, centers, scales):
-    """Convert in place a readout of v and x that were centred and scaled, (M,) each."""
-    c, Wv, Wx, _ = dynamics.readout()  # views
-    for W, center, scale in zip((Wv, Wx), centers, scales):
+def _in_own_units(dynamics, centers, scales, middle):
+    """Convert in place a readout of v and [x, (x - middle)^2] that were centred and scaled, (M,) each."""
+    c, Wv, Wx, Wq = dynamics.readout()  # views
+    cut = [len(Wx)]
+    for W, center, scale in zip(
+        (Wv, Wx, Wq), (centers[0], *np.split(centers[1], cut)), (scales[0], *np.split(scales[1], cut))
+    ):
         if len(W):
             W /= scale[:, None]
             c -= center @ W
+    if len(Wq):
+        Wx -= 2 * middle[:, None] * Wq
+        c += middle**2 @ Wq
     return dynamics
 
 
 def _pool(p, dynamics, series):
-    """Follow each series; returns v and x of it, pooled: V (S, D), S (1 + S, R), whose first row is not used."""
-    net, first = dynamics.reservoir, dynamics.first()
-    V, S = np.empty((len(series), len(net.W_in))), np.empty((len(series) + 1, net.R))
+    """Follow each series; returns v (S, D) of it, pooled, and x (S, R), or [x, x^2] (S, 2 R)."""
+    pooled = []
     with progress(p.verbose, type(p).__name__, len(series)) as tell:
         for k, s in enumerate(series):
-            total_v, total_s = 0.0, 0.0
-            for _, v, states, _ in dynamics.blocks(s.X, s.Y, first, read=False):
-                total_v, total_s = total_v + v.sum(axis=0), total_s + states[1:].sum(axis=0)
-                last_v, last_s = v[-1].copy(), states[-1].copy()
-            n = len(s.Y)
-            V[k], S[k + 1] = (total_v / n, total_s / n) if p.pooling == "mean" else (last_v, last_s)
+            pooled.append(_pool_one(p, dynamics, s))
             if tell is not None:
                 tell(f"series: {k + 1} of {len(series)}")
-    return V, S
+    return np.split(np.array(pooled), [len(dynamics.reservoir.W_in)], axis=1)
+
+
+def _pool_one(p, dynamics, series):
+    """Follow one series; returns [v, x] or [v, x, x^2] of it, pooled, (D + R,) or (D + 2 R,)."""
+    rows, total = slice(-1 if p.pooling == "last" else 0, None), 0.0
+    for _, v, states, _ in dynamics.blocks(series.X, series.Y, dynamics.first(), read=False):
+        seen = [v, states[1:], states[1:] ** 2] if dynamics.columns[3] else [v, states[1:]]
+        of_block = np.concatenate([a[rows].sum(axis=0) for a in seen])
+        total = of_block if p.pooling == "last" else total + of_block
+    return total if p.pooling == "last" else total / len(series.Y)
 
 
 def answers_left_out(p, sums, alpha, theta, rows):
@@ -107,9 +135,7 @@ def answers_left_out(p, sums, alpha, theta, rows):
 
 
 def _spread(p, A):
-    """Return center and scale, (M,) each, of what the readout sees of series, A (S, M); 0 and 1 with squares."""
-    if p.readout_squares:
-        return np.zeros(A.shape[1]), np.ones(A.shape[1])
+    """Return center and scale, (M,) each, of what the readout sees of series, A (S, M)."""
     scale = A.std(axis=0)
     center = A.mean(axis=0) if p.readout_bias else np.zeros(A.shape[1])
     return center, np.where(scale > 1e-12, scale, 1.0)
