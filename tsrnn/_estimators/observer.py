@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._nets.memory import FromRest, Memory
+from .._nets.symbols import symbols_of
 from .._training.least_squares import solve
 from .following import follow
 
@@ -135,7 +136,7 @@ def _spread(dynamics, units, past, first):
     root mean square of the units of a block over the first rows.
     """
     memory, squares = past.memory, [np.full(np.shape(s), 1e-4) for s in past.memory.states]
-    symbols = getattr(getattr(dynamics, "net", getattr(dynamics, "plan", None)), "symbols", None)
+    symbols = symbols_of(dynamics)
     X = np.full(memory.X.shape, float(symbols is None))  # codes of categories do not move
     reached, n = past, len(first.Y)
     for rows in np.array_split(np.arange(n), min(n, SAMPLES)) if squares else ():

@@ -32,6 +32,7 @@ from .error_lags import ErrorDynamics
 from .pooled import Pooled, answer_back, pool
 from .recurrent import INPUTS, OUTPUTS
 from .recurrent_dynamics import RecurrentDynamics
+from .symbols import symbols_of
 from .tape import Tape
 
 
@@ -139,7 +140,7 @@ def _as_seen(dynamics, X, Y, memory):
     if isinstance(dynamics, ErrorDynamics):
         y = np.concatenate([memory.Y, dynamics.beside(X, Y, memory)])
         return np.concatenate([memory.X, X]), y, x0[0], np.tile(y0[0], 2)
-    symbols = getattr(getattr(dynamics, "plan", None) or getattr(dynamics, "net", None), "symbols", None)
+    symbols = symbols_of(dynamics)
     x, y = np.concatenate([memory.X, X]), np.concatenate([memory.Y, Y])
     if symbols is not None:
         x, x0 = (symbols.inputs(dynamics.theta, v) for v in (x, x0))

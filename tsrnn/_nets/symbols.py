@@ -192,6 +192,12 @@ class Symbols(NamedTuple):
         return shares
 
 
+def symbols_of(dynamics):
+    """Return the ``Symbols`` of the net that a dynamics runs, or None."""
+    net = getattr(dynamics, "plan", None) or getattr(dynamics, "net", None)
+    return getattr(net, "symbols", None)
+
+
 def make_symbols(n_columns, categories, n_labels, size):
     """Lay out ``Symbols`` of columns {column: C} and labels, embedded in ``size`` numbers."""
     columns = tuple((column, C, size or default_size(C)) for column, C in sorted(categories.items()))

@@ -156,7 +156,7 @@ def find_period(y):
 
     Parameters
     ----------
-    y : ndarray of shape (n_timesteps,)
+    y : array-like of shape (n_timesteps,)
         NaN where nothing was measured.
 
     Returns
@@ -171,7 +171,10 @@ def find_period(y):
     >>> find_period(np.sin(2 * np.pi * np.arange(100) / 12))
     12
     """
+    y = np.asarray(y, float)
     t, valid = np.arange(len(y)), np.isfinite(y)
+    if not valid.any():
+        return None
     trend = np.polyval(np.polyfit(t[valid], y[valid], 1), t)
     r = np.nan_to_num(correlation(y - trend, y - trend, min(len(y) // 3, FAR))[0])
     dip = r - np.minimum.accumulate(r)

@@ -14,6 +14,7 @@ from .._estimators.through import see_through
 from .._nets.attribution import Pick, can_trace, column, cut_window, felt, moves, values, whole_window
 from .._nets.horizons import HALF, Horizons
 from .._nets.pooled import Pooled
+from .._nets.symbols import symbols_of
 from .._series.checks import check_y, column_names
 from .._series.labels import shares
 from .._series.rows import gather
@@ -409,7 +410,7 @@ def _in_units(estimator, key, output, base):
 
 def _by_column(moved, dynamics, n_names):
     """Sum moves (n, D') over the numbers that a column is embedded in, and its mask, to (n, F)."""
-    symbols = getattr(getattr(dynamics, "plan", None) or getattr(dynamics, "net", None), "symbols", None)
+    symbols = symbols_of(dynamics)
     if symbols is not None and symbols.columns:
         plan = symbols.plan()
         moved = np.stack([moved[:, p : p + max(e, 1)].sum(axis=1) for p, e, _ in plan], axis=1)
@@ -540,8 +541,7 @@ def embedding(model, column=None):
     """
     estimator, _ = see_through(model, None)
     form, dynamics = estimator._fitted().form, estimator._dynamics()
-    net = getattr(dynamics, "plan", None) or getattr(dynamics, "net", None)
-    symbols = getattr(net, "symbols", None)
+    symbols = symbols_of(dynamics)
     if symbols is None:
         raise ValueError(
             f"{type(estimator).__name__} was given no categories, whose columns hold strings, and sees no past labels."

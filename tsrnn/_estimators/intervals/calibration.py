@@ -83,7 +83,7 @@ def overlap(row, errors):
     spread[row] = np.nan_to_num(errors)
     measured = np.zeros_like(spread, dtype=bool)
     measured[row] = np.isfinite(errors)
-    lags = np.unique(np.linspace(1, steps - 1, LAGS).astype(int)) if steps > 1 else []
+    lags = np.unique(np.linspace(1, steps - 1, LAGS).astype(int))
     square, r = spread**2, [np.ones((steps, O))]
     for k in lags:
         pairs = measured[k:] & measured[:-k]
