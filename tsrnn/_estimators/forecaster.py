@@ -365,9 +365,12 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
 
     Notes
     -----
-    The verbs are those of :class:`~tsrnn.NARXRegressor`. ``predict(X)`` goes on from its own forecasts after each
-    ``horizon`` rows. ``predict_ahead(X, y, steps=j)`` gives the j-th step of the forecast made j rows before each row;
-    there "multi_output" holds the last inputs known ahead for what lies behind the end of X.
+    The verbs are those of :class:`~tsrnn.NARXRegressor`. ``forecast`` goes up to ``horizon`` steps; columns of X_future
+    that are not known ahead may be left out, or hold anything, and "multi_output" with inputs known ahead wants those
+    of all rows of its horizon. With quantiles its ``level`` are such as have both ends among them, and ``method`` says
+    whether errors that ``update`` has seen move and stretch them or, with "split", not. ``predict(X)`` goes on from its
+    own forecasts after each ``horizon`` rows. ``predict_ahead(X, y, steps=j)`` gives the j-th step of the forecast made
+    j rows before each row; there "multi_output" holds the last inputs known ahead for what lies behind the end of X.
 
     Where y is not measured, the forecast takes its place in later lags. ``fit`` does not learn from such lags, unless
     more than three rows in ten have some: then a linear autoregression fills them, for any row to be learnt whose y was
@@ -542,39 +545,6 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
                     f"target_bounds={self.target_bounds!r} names column {b} of X, whose value is needed for the rows "
                     "to forecast: name it in known_ahead too."
                 )
-
-    # ---------------------------------------------------------------------------------- forecasting
-
-    def forecast(self, steps, X_future=None, *, level=None, method="conformal", n_paths=500, groups=None):
-        """Forecast the rows after the last one seen.
-
-        Parameters
-        ----------
-        steps : int
-            How many, up to ``horizon``.
-        X_future : array-like or DataFrame of shape (>= steps, n_features), optional
-            Inputs of those rows; the columns that are not known ahead may be left out, or hold anything. "multi_output"
-            with inputs known ahead wants those of all rows of its horizon.
-        level : float or sequence of float, optional
-            Coverages of intervals in per cent, such as ``[80, 95]``; with quantiles, such as have both ends among them.
-        method : {"conformal", "split", "bootstrap", "split-bootstrap"}, default="conformal"
-            Where intervals come from, without quantiles; "bootstrap": from sample paths. With quantiles: whether errors
-            that ``update`` has seen move and stretch them, or, with "split", not.
-        n_paths : as for ``NARXRegressor.forecast``
-        groups : as for ``fit``, of X_future
-
-        Returns
-        -------
-        y_pred : as from ``NARXRegressor.forecast``
-
-        Raises
-        ------
-        ValueError
-            ``steps`` is beyond the horizon; X_future is too short, does not go on from the last row seen, or has gaps;
-            a level has no quantiles.
-        """
-        options = {"level": level, "method": method, "n_paths": n_paths, "groups": groups}
-        return super().forecast(steps, X_future, **options)
 
 
 def check_quantiles(quantiles):
