@@ -57,7 +57,7 @@ class Drawing:
     def draw(self, D, O, rng):
         """Draw a reservoir; returns it, and its matrices W and U."""
         p, sizes, draw = self.p, self.sizes, DISTRIBUTIONS[self.p.weight_distribution]
-        R, (W, U, after) = sum(sizes), self.links or self._drawn_links(rng)
+        R, (W, U, after) = sum(sizes), self.links or self.drawn_links(rng)
         rng.set_state(after)
         pairs = zip(self._scaling(D, O), self.lags)
         scaling = np.concatenate([np.tile(size, len(lags)) for size, lags in pairs])
@@ -78,7 +78,7 @@ class Drawing:
         begin = np.concatenate([[0], np.cumsum(sizes)])
         return pack(W, U, begin, leak, ACTIVATIONS[p.activation], W_in, b), (W, U)
 
-    def _drawn_links(self, rng):
+    def drawn_links(self, rng):
         """Draw links within the layers and from each to the next, if they are not given."""
         if self.p.W is not None:
             W = sparse.csr_array(self.p.W).astype(np.float64)
@@ -142,7 +142,7 @@ class Drawing:
 
     def of_each_size(self, rng):
         """List the drawing with each size of input weights, all with the same links."""
-        linked = replace(self, links=self._drawn_links(rng))
+        linked = replace(self, links=self.links or self.drawn_links(rng))
         return [replace(linked, p=with_parameters(self.p, input_scaling=size)) for size in SCALINGS]
 
     def of_few(self):

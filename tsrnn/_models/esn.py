@@ -91,7 +91,8 @@ class ReservoirParameters(Declared):
         it determines how slowly states fade; for "cycle" and "delay_line" it is the weight of the links.
     leak_rate : float, sequence of float or "auto", default="auto"
         a, in (0, 1]; one number, or one for each layer. Small for series that change slowly from row to row. "auto":
-        0.9, and where y has one value per series 0.9 and 0.3, of the units of each layer by turns.
+        0.9; where y has one value per series this, or 0.9 and 0.3 of the units of each layer by turns, whichever errs
+        less on series left out.
     connectivity : int or float, default=10
         Links into each unit (and as many from the layer below): an int is their number, a float a share of all.
     input_scaling : float or array-like of shape (n_features,), optional

@@ -23,32 +23,37 @@ from .._nets.ridge import add_rows, feature_rows, no_sums, ridge
 from .._training.monitor import progress
 
 
-LEAKS = 0.9, 0.3  # of units by turns: some see what is quick, some what is slow
+LEAKS = (
+    0.9,
+    (0.9, 0.3),
+)  # that are tried: of all units, and by turns, as some see what is quick, some what is slow
 LEAST_FREE = 1e-3  # of a series' answer, that the series itself leaves to the others
 
 
 def learn_pooled(learner, net, series, mean, rng):
     """Draw a reservoir, follow the series, solve for the readout of what it sees of each, pooled.
 
-    With the size of input weights that is best for series left out, unless it is given: shapes that tell series
-    apart may be beyond what a nearly linear reservoir sees, or lost in one that is driven hard, and the pass over
-    the series is cheap.
+    With the leak rates and the size of input weights that are best for series left out, unless they are given:
+    shapes that tell series apart may be beyond what a nearly linear reservoir sees, or lost in one that is driven
+    hard, and the pass over the series is cheap.
     """
-    learner = _of_whole(learner)
-    drawing = learner.drawing
-    sized = drawing.of_each_size(rng) if drawing.is_open(net[0]) else [drawing]
-    attempts = [_attempt(learner, drawn_by, net, series, mean, rng) for drawn_by in sized]
+    p = learner.p
+    if isinstance(p.readout_squares, str):
+        learner = replace(learner, p=with_parameters(p, readout_squares=p.pooling == "mean"))
+    drawings = _drawings(learner, net[0], rng)
+    attempts = [_attempt(learner, drawing, net, series, mean, rng) for drawing in drawings]
     return min(attempts, key=itemgetter(1))[0]
 
 
-def _of_whole(learner):
-    """Return the learner with what is by default otherwise than for one y a row."""
-    p, drawing = learner.p, learner.drawing
-    if isinstance(p.leak_rate, str):
-        drawing = replace(drawing, leaks=[LEAKS] * len(drawing.leaks))
-    if p.readout_squares == "auto":
-        p = with_parameters(p, readout_squares=p.pooling == "mean")
-    return replace(learner, p=p, drawing=replace(drawing, p=p))
+def _drawings(learner, D, rng):
+    """List the drawings to try, for D inputs: all with the same links."""
+    drawing = learner.drawing
+    if isinstance(learner.p.leak_rate, str):
+        drawing = replace(drawing, links=drawing.drawn_links(rng))
+        leaky = [replace(drawing, leaks=[rates] * len(drawing.leaks)) for rates in LEAKS]
+    else:
+        leaky = [drawing]
+    return [sized for d in leaky for sized in (d.of_each_size(rng) if d.is_open(D) else [d])]
 
 
 def _attempt(learner, drawing, net, series, mean, rng):
