@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy.signal import lfilter
 from sklearn.base import clone
+from sklearn.linear_model import Ridge
 
 import tsrnn
 from tsrnn import (
@@ -15,6 +16,7 @@ from tsrnn import (
     ESNRegressor,
     Forecaster,
     GRURegressor,
+    LagRegressor,
     NARXClassifier,
     NARXRegressor,
     TDNNRegressor,
@@ -305,7 +307,9 @@ def test_an_arx_of_inputs_that_hardly_tell_is_such_a_mean():
     w = 0.99 ** np.minimum(np.arange(400)[::-1], 100)
     for rows in (slice(300, 310), slice(310, 400)):
         model.partial_fit(x[rows], y[rows], forgetting=0.99)
-    layer, alpha, loss = linear_mean(2, 1, averaged, [Series(x, y[:, None], w, np.zeros(400, bool))])
+    layer, alpha, loss = linear_mean(
+        2, 1, averaged, [Series(model.x_scaler_(x), y[:, None], w, np.zeros(400, bool))]
+    )
     np.testing.assert_allclose(model.theta_, [*layer.W.ravel(), *layer.b], rtol=1e-6, atol=1e-9)
     assert (model.alpha_, *model.loss_curve_) == pytest.approx((alpha, loss), rel=1e-6)
 
@@ -317,6 +321,30 @@ def seasonal(n, season):
     for t in range(season, n):
         y[t] = 0.5 * y[t - 1] + 0.4 * y[t - season] + x[t - 2] + 0.3 * rng.normal()
     return x, y
+
+
+@pytest.mark.parametrize(
+    "model", [ARXRegressor(), LagRegressor(Ridge()), NARXRegressor((3,), max_iter=3, random_state=0)]
+)
+def test_walks_that_tell_nothing_are_left_out_where_lags_are_found(model):
+    x, y = np.random.default_rng(0).normal(size=(400, 9)).cumsum(axis=0), driven(400)[1]
+    assert np.isinf(model.fit(x[:300], y[:300]).x_scaler_.scale).all()
+    found = model.lags_.output_lags
+    np.testing.assert_array_equal(model.predict(x[300:]), model.predict(1e3 * x[300:]))
+    assert found == clone(model).fit(None, y[:300]).lags_.output_lags  # chosen without them
+    assert not np.isinf(clone(model).set_params(input_lags=0, output_lags=3).fit(x, y).x_scaler_.scale).any()
+
+
+def test_inputs_that_drive_y_and_those_that_keep_their_range_are_used():
+    rng = np.random.default_rng(0)
+    steps = rng.normal(size=(400, 6))
+    noise, (cause, *walks) = steps[:, :2], steps[:, 2:].cumsum(axis=0).T
+    y = lfilter([0.5], [1, -0.5], cause) + 0.1 * rng.normal(size=400)
+    x = np.column_stack([cause, noise, *walks, np.ones(400)])
+    used = np.isfinite(ARXRegressor().fit(x, y).x_scaler_.scale)
+    assert used[:3].all()
+    assert not used[-1]
+    assert used[3:6].sum() < 3
 
 
 @pytest.mark.parametrize("net", [NARXRegressor, GRURegressor])

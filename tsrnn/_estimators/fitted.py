@@ -33,6 +33,7 @@ class Goal(NamedTuple):
     """What is to be learnt of y: levels U (N, O) and changes W (N, O); how they came from y, and the scale of X and y.
 
     link : the scaler of labels, or None for one that is learnt by the scale.   delay, own : see ``Units``.
+    used : which columns of X are, (F,) bool.
     """
 
     U: np.ndarray
@@ -43,6 +44,7 @@ class Goal(NamedTuple):
     link: Any = None
     delay: int = 0
     own: dict | None = None
+    used: np.ndarray | None = None
 
 
 @kept("fitted")

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .._series.choices import choose_transform
+from .._series.choices import Lags, choose_transform
+from .._series.inputs import used_inputs
 from .._series.lags import is_auto
 from .._series.scaling import LogLink
 from .._series.seasons import index_of
@@ -16,7 +17,7 @@ from .fitted import Goal
 def goal_of(estimator, table, pieces, form):
     """Return the ``Goal``: levels and changes of y."""
     target = _target(estimator, table, pieces, form)
-    names = getattr(estimator, "feature_names_in_", [f"x{k}" for k in range(table.X.shape[1])])
+    names = getattr(estimator, "feature_names_in_", [f"x{k}" for k in range(estimator.n_features_in_)])
     if has_log_link(getattr(estimator, "loss", None)):
         bounds = _bounds(estimator, table, names) or resolve_bounds((0, None), names, table.y.shape[1])
         return _goal_of_means(estimator, table, target, bounds)
@@ -32,6 +33,22 @@ def goal_of(estimator, table, pieces, form):
         unknown = np.full((len(target.coef), U.shape[1]), np.nan)
         W = np.concatenate([target.differences(U[p], unknown) for p in pieces])
     return Goal(U, W, target, bounds, scale, own=scales)
+
+
+def inputs_used(estimator, learner, table, pieces, form):
+    """Tell which columns of X are used, (F,) bool: all but where the lags of a model that sees y are open."""
+    F, before = table.X.shape[1], _warm(estimator)
+    if before and before.units.n_inputs == F:
+        return np.isfinite(before.units.x.scale[:F])
+    owner = estimator._has_lags()
+    is_open = learner.sees_y and any(is_auto(getattr(owner, name, ())) for name in Lags._fields)
+    if not (F and is_open) or form.classes is not None or form.vocabulary is not None:
+        return np.ones(F, bool)
+    pieces = long_pieces(pieces)
+    U, X, counts = ([V[p] for p in pieces] for V in (table.y, table.X, table.weight > 0))
+    late = ~estimator._columns_known_ahead() if hasattr(learner, "inner") else None
+    options = {"counts": counts, "horizon": getattr(estimator, "horizon", None), "late": late}
+    return used_inputs(U, X, index_of(table.parts[0].stamps), **options)
 
 
 def _goal_of_means(estimator, table, target, bounds):

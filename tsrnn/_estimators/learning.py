@@ -74,6 +74,7 @@ def learn_units(missing, learner, table, goal, counts, before, form):
         filled = np.concatenate([fill(missing, means, X, means) for X in rows])
     if fresh:
         x, y = _leave_codes(form, make_scaler(goal.scale, filled, counts, "X")), goal.link
+        x = x if goal.used.all() else x.without(~np.tile(goal.used, filled.shape[1] // len(goal.used)))
         y = make_scaler(goal.scale, goal.W, counts, "y") if y is None else y
     else:
         x, y = before.units.x, before.units.y

@@ -52,6 +52,7 @@ from .following import (
     warn_if_astray,
 )
 from .gaps import learns_over_gaps, over_gaps, over_later_gaps
+from .goals import inputs_used
 from .held_back import hold_series
 from .input_checks import as_wide_as, check_inputs, learn_categories
 from .intervals.errors import Maker
@@ -118,6 +119,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             array without columns, ``np.empty((n_timesteps, 0))``, of 13 rows or more. Where stamps are missing in the
             index of X (or of y) the series is cut, and no lag reaches over the gap; but models that see y take up to
             ten missing rows for rows without y (with the X before them), unless too many are missing.
+            Where lags of y are found ("auto"), columns that wander, as levels and counts of time do, are not used if
+            held rows are forecast better without them; ``x_scaler_.scale`` is infinite there.
             Several series: frames with a MultiIndex (series, time), ``groups``, the constructor's ``series``, a list
             of arrays or frames, or an array of shape (n_series, n_timesteps, n_features). Neither lags nor states
             reach from one series into another.
@@ -162,10 +165,11 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         if learns_over_gaps(learner, form):
             table = over_gaps(table, self.missing)
         pieces = [shifted(s.rows, part.rows.start) for part in table.parts for s in own_stretches(part)]
-        goal = self._goal(table, pieces, form)
-        learner, lags = self._with_lags(
-            learner, table, pieces, goal._replace(U=as_levels(goal.U, n_outputs(form, goal)))
-        )
+        used = inputs_used(self, learner, table, pieces, form)
+        seen = table._replace(X=table.X[:, used])
+        goal = self._goal(seen, pieces, form)._replace(used=used)
+        levels = as_levels(goal.U, n_outputs(form, goal))
+        learner, lags = self._with_lags(learner, seen, pieces, goal._replace(U=levels))
         learner = self._for_y(learner, form, table)
         if is_coded(form, goal.W) and not learner.codes_labels:  # lags that were found leave labels out
             goal = goal._replace(

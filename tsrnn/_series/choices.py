@@ -186,23 +186,23 @@ def choose_lags(
     >>> 24 in lags.output_lags
     True
     """
-    sample = _sample(_near_one(U), _near_one(X), index, horizon, counts, most=most)
+    sample = sample_of(near_one(U), near_one(X), index, horizon, counts, most=most)
     F = sample.inputs[0].shape[1]
     nearly = NEARLY if F == 0 or most is None else NEARLY_DRIVEN
     usual = (0, 1, 2) if 3 * F <= MOST_INPUTS else (0,)
     chosen, shifts = output_lags, usual if input_lags == "auto" else input_lags
     if output_lags == "auto":
-        errors = _errors_of_lags(sample, shifts, differences)
-        chosen = _thriftiest(errors, nearly)
+        errors = errors_of_lags(sample, shifts, differences)
+        chosen = thriftiest(errors, nearly)
     if input_lags != "auto" or F == 0:
         return Lags(() if input_lags == "auto" else input_lags, chosen)
     few, *larger = _input_sets(sample, F, bool(chosen))
     sets = [few, *(L for L in larger if most is None or len(L) * F + len(chosen) <= most)]
-    errors = {L: _error(sample, _columns(sample, L), chosen, differences) for L in sets}
-    return Lags(_thriftiest(errors, NEARLY), chosen)
+    errors = {L: error_of(sample, columns_of(sample, L), chosen, differences) for L in sets}
+    return Lags(thriftiest(errors, NEARLY), chosen)
 
 
-def _errors_of_lags(sample, shifts, differences):
+def errors_of_lags(sample, shifts, differences):
     """Measure each set of output lags that the rows allow, beside inputs at ``shifts``: {lags: error}."""
     (errors,) = _errors_of_each(sample, shifts, [differences])
     return errors
@@ -210,9 +210,10 @@ def _errors_of_lags(sample, shifts, differences):
 
 def _errors_of_each(sample, shifts, changes):
     """Measure the sets of output lags for each of some sets of differences, a list."""
-    proposed, columns = _output_sets(sample, sample.inputs[0].shape[1]), _columns(sample, shifts)
+    proposed, columns = _output_sets(sample, sample.inputs[0].shape[1]), columns_of(sample, shifts)
     return [
-        {lags: _error(sample, columns, lags, d) for lags in _affordable(proposed, d, sample)} for d in changes
+        {lags: error_of(sample, columns, lags, d) for lags in _affordable(proposed, d, sample)}
+        for d in changes
     ]
 
 
@@ -222,18 +223,18 @@ def choose_alone(U, index, X, lags, *, differences=(), counts=None, repeats=Fals
     U, X, counts : lists, as for ``choose_lags``.   differences : of U, which both learn.   repeats : whether y of
     before may be averaged, too.   Returns ``Averaged``.
     """
-    U, X = _near_one(U), _near_one(X)
+    U, X = near_one(U), near_one(X)
     known = [np.where(rows[:, None], u, np.nan) for u, rows in zip(U, counts)]
     once = choose_transform(known, index, pointwise=False, differences=not differences, averaged=True)
     if once:  # held stretches have no past to learn from
         own = tuple(change.lag for change in once)
         of_y = choose_lags(U, index, differences=own, counts=counts).output_lags
         return _beside(lags, [Summand((), of_y, own)], HALF)
-    sample = _sample(U, X, index, None, counts)
+    sample = sample_of(U, X, index, None, counts)
     alone = sample._replace(inputs=[E[:, :0] for E in sample.inputs])
     changes = [()] if differences else _measured_changes(alone)
     past, error = _members(alone, changes, differences)
-    told = _error(sample, _columns(sample, lags.input_lags), lags.output_lags, differences)
+    told = error_of(sample, columns_of(sample, lags.input_lags), lags.output_lags, differences)
     errors = np.log(np.clip([told, error], 1e-100, 1e100))
     share = float(np.clip(HALF + TOLD * (errors[1] - errors[0]), HALF, 1.0))
     averaged = _beside(lags, past, share)
@@ -253,7 +254,7 @@ def choose_mean(U, index=None, *, counts=None):
 
     U, counts : as for ``choose_lags``.   Returns ``Averaged``.
     """
-    sample = _sample(_near_one(U), None, index, None, counts)
+    sample = sample_of(near_one(U), None, index, None, counts)
     return Averaged(tuple(_members(sample, _measured_changes(sample))[0]))
 
 
@@ -263,11 +264,11 @@ def _members(sample, changes, differences=()):
     Returns them, and the mean of their errors.
     """
     errors = _errors_of_each(sample, (0,), [differences + d for d in changes])
-    lags = [_thriftiest(of_d, NEARLY) for of_d in errors]
+    lags = [thriftiest(of_d, NEARLY) for of_d in errors]
     errors = np.array([of_d[best] for of_d, best in zip(errors, lags)])
     if len(set(errors)) == 1:  # too few rows, or a constant
         return [Summand((), lags[0])], errors[0]
-    shares = _likely(sample, changes) * _believed(errors, np.sqrt(_apart(sample)))
+    shares = _likely(sample, changes) * _believed(errors, np.sqrt(apart(sample)))
     shares = np.where(shares < LEAST_SHARE * shares.sum(), 0.0, shares)
     shares /= shares.sum()
     members = zip(lags, changes, shares.tolist())
@@ -277,7 +278,7 @@ def _members(sample, changes, differences=()):
 
 def _likely(sample, changes):
     """Weigh sets of differences by whether y drifts, or has a unit root."""
-    if _drifts(sample, sample.columns):
+    if drifts(sample, sample.columns):
         return np.array([1.0 if d else ASTRAY for d in changes])
     wanders = _wanders(sample, [filled(u, sample.seasons) for u in sample.columns])
     return np.array([UNLIKELY if (d == () if wanders else 1 in d) else 1.0 for d in changes])
@@ -301,7 +302,7 @@ def _with_repetition(averaged, sample, error):
     behind = (sample._replace(first=max(p, sample.first)) for p in periods)
     errors = {1: 1.0} | {p: _error_of_repeating(past, p) for p, past in zip(periods, behind)}
     period = min(errors, key=errors.get)
-    gain = error - np.log(max(errors[period], 1e-100)) + REPETITION / np.sqrt(_apart(sample))
+    gain = error - np.log(max(errors[period], 1e-100)) + REPETITION / np.sqrt(apart(sample))
     repeated = float(np.clip(TOLD * gain, 0.0, 1.0))
     return averaged._replace(period=period, repeated=repeated) if repeated > 0.0 else averaged
 
@@ -398,7 +399,7 @@ def choose_transform(
     if not (pointwise or differences):
         return None
     asked = {"output_lags": output_lags, "most": most}
-    sample = _sample(Y if pointwise else _near_one(Y), _near_one(X), index, horizon, **asked)
+    sample = sample_of(Y if pointwise else near_one(Y), near_one(X), index, horizon, **asked)
     Y = [u[:, None] for u in sample.columns]
     scales = propose_pointwise(Y, sample.seasons, least) if pointwise else [None]
     changes = _measured_changes(sample) if differences else [()]
@@ -427,7 +428,7 @@ def _asked_for(sample, changes, goes_with_y):
     """
     levels = [filled(u, sample.seasons) for u in sample.columns]
     is_lost = len(changes) > 1 and not goes_with_y
-    if is_lost and _drifts(sample, [_seasonal_means(u, sample.seasons) for u in levels]):
+    if is_lost and drifts(sample, [_seasonal_means(u, sample.seasons) for u in levels]):
         return [d for d in changes if d]
     return changes if _wanders(sample, levels) else [()]
 
@@ -438,7 +439,7 @@ def _is_repeated(sample, p, g, changes):
     Both forecast as far as half of what is behind the first p rows.
     """
     behind = sample._replace(first=p, horizon=max(sample.horizon, (sample.n_rows - p) // 2))
-    doubt = np.exp(REPEATED / np.sqrt(_apart(behind)))
+    doubt = np.exp(REPEATED / np.sqrt(apart(behind)))
     return _error_of_repeating(behind, p) * doubt < min(_errors_of_changes(behind, g, changes).values())
 
 
@@ -448,17 +449,17 @@ def _errors_of_changes(sample, g, changes):
     scaled = sample._replace(columns=[u if g is None else g(u) for u in sample.columns])
     sets = propose_lags([u[:, None] for u in scaled.columns], sample.seasons, sample.n_rows, sample.horizon)
     sets = [sets["some"]] if sample.n_rows > LONG and "some" in sets else sets.values()
-    errors, columns = {}, _columns(scaled, shifts, inverse=g)
+    errors, columns = {}, columns_of(scaled, shifts, inverse=g)
     for d in changes:
         fit = _affordable(sets, d, sample) if sample.output_lags == "auto" else [sample.output_lags]
-        errors[d] = min(_error(scaled, columns, lags, d) for lags in fit)
+        errors[d] = min(error_of(scaled, columns, lags, d) for lags in fit)
     return errors
 
 
 def _wanders(sample, levels):
     """Tell whether y drifts, or has a unit root, on average over the columns [2]_."""
-    tests = [_unit_root(u, sample.seasons) for u in levels]
-    return _drifts(sample, sample.columns) or np.mean(tests) > EXPECTED - BELOW / np.sqrt(len(tests))
+    tests = [unit_root(u, sample.seasons) for u in levels]
+    return drifts(sample, sample.columns) or np.mean(tests) > EXPECTED - BELOW / np.sqrt(len(tests))
 
 
 def _once(sample, index, steps):
@@ -510,16 +511,16 @@ def _doubt(sample, none, g, differences):
     else:
         doubt = BOTH
     doubt += POINTWISE * (g is not None)
-    return np.exp(doubt / np.sqrt(_apart(sample)))
+    return np.exp(doubt / np.sqrt(apart(sample)))
 
 
-def _apart(sample):
+def apart(sample):
     """Count the forecasts that do not overlap, at least 1."""
     origins = sum(last - start for u in sample.columns for _, start, last in sample.cuts(u))
     return max(1.0, origins / sample.horizon)
 
 
-def _unit_root(u, seasons):
+def unit_root(u, seasons):
     """Compute t of b in  v(t) = b u(t - 1) + sum_k c_k v(t - k) + d,  v(t) = u(t) - u(t - 1),  without the season."""
     if seasons:
         phase = np.arange(len(u)) % seasons[0]
@@ -543,7 +544,7 @@ def _seasonal_means(u, seasons):
     return (sums[p:] - sums[:-p]) / p
 
 
-def _drifts(sample, columns):
+def drifts(sample, columns):
     """Return whether columns leave the range of their first rows for many of those held back, as trends do."""
     beyond = []
     for u in columns:
@@ -558,7 +559,7 @@ def _drifts(sample, columns):
 # ------------------------------------------------------------------------------------ what candidates are judged on
 
 
-def _sample(U, X, index, horizon, counts=None, **asked):
+def sample_of(U, X, index, horizon, counts=None, **asked):
     """Take a ``Sample`` of levels and inputs.   asked : other fields of it."""
     U = U if isinstance(U, list) else [U]
     shared = len(U) > 1
@@ -581,7 +582,7 @@ def _sample(U, X, index, horizon, counts=None, **asked):
     return Sample(columns, inputs, counts, seasons, n_rows, steps, shared, **asked)
 
 
-def _near_one(V):
+def near_one(V):
     """Scale the columns of V (N, K), or of a list of those, by powers of 2, so that squares of them are finite."""
     if V is None or (isinstance(V, list) and not V):
         return V
@@ -621,7 +622,7 @@ def _lagged(E, lags):
     return E[rows].reshape(len(E), -1)
 
 
-def _thriftiest(errors, nearly):
+def thriftiest(errors, nearly):
     """Return the first of {candidate: error}, ordered from few to many, that is nearly as good as the best."""
     best = min(errors.values())
     return next(name for name, error in errors.items() if error <= nearly * best)
@@ -657,7 +658,7 @@ class Column(NamedTuple):
     unit: float
 
 
-def _columns(sample, shifts, inverse=None):
+def columns_of(sample, shifts, inverse=None):
     """List the columns of a sample, with inputs at ``shifts``.
 
     inverse : the pointwise transform whose inverse takes levels back to y, or None.
@@ -683,10 +684,10 @@ def _sums(column, lags, differences):
     return sums_until(rows, column.known.astype(float), [cut for cut, _, _ in column.cuts])
 
 
-def _error(sample, columns, lags, differences):
+def error_of(sample, columns, lags, differences):
     """Average errors over held stretches, relative to persistence; of the best penalty.
 
-    columns : of ``_columns``. Several series share their coefficients.
+    columns : of ``columns_of``. Several series share their coefficients.
     """
     total, naive = np.zeros(len(PENALTIES)), 0.0
     sums = [_sums(column, lags, differences) for column in columns]

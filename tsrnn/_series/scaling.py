@@ -21,6 +21,10 @@ class Scaler(NamedTuple):
         """Return the scaler of some columns."""
         return Scaler(self.center[columns], self.scale[columns])
 
+    def without(self, columns):
+        """Return the scaler that ignores columns, (D,) bool: they are 0."""
+        return self._replace(scale=np.where(columns, np.inf, self.scale))
+
     def __call__(self, V):
         """Scale V (N, D) to the model's units."""
         return (V - self.center) / self.scale
