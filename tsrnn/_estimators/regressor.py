@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.base import RegressorMixin, clone
 from sklearn.metrics import r2_score
 
-from .._check import check_number
+from .._check import check_number, check_word
 from .._memory_limit import check_memory
 from .._series.checks import (
     about,
@@ -42,7 +42,7 @@ from .futures import future_of, rows_needed
 from .goals import goal_of
 from .input_checks import as_wide_as, check_inputs
 from .intervals.around import around_future, begun_before, conformal_around, known_since
-from .intervals.asked import PATHS, Query, check_levels, check_method, path_rng
+from .intervals.asked import METHODS, PATHS, Query, check_levels, path_rng
 from .intervals.bands import bands, made_conformal
 from .intervals.errors import Errors, Maker, last_levels
 from .intervals.later import NOTHING_SINCE, Seen
@@ -313,8 +313,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         fitted = self._fitted()
         fitted.trained.dynamics.check_verb("trajectories")
         steps = check_steps(steps)
-        levels = [] if level is None else check_levels(level)
-        check_method(method)
+        levels = check_levels(level)
+        check_word("method", method, METHODS)
         if y is None:
             raise ValueError("trajectories needs the measured y: give trajectories(X, y, steps).")
         table = self._check_rows(fitted, X, y, groups)
@@ -413,8 +413,8 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
         .. [2] I. Gibbs, E. Candes. "Adaptive conformal inference under distribution shift." NeurIPS 34, 2021.
         """
         fitted = self._fitted()
-        steps, levels = check_steps(steps), [] if level is None else check_levels(level)
-        check_method(method)
+        steps, levels = check_steps(steps), check_levels(level)
+        check_word("method", method, METHODS)
         check_number("n_paths", n_paths, 1, integer=True)
         drawn = n_paths if levels and method.endswith("bootstrap") else 1
         cure = "fewer n_paths or fewer steps" if drawn > 1 else "fewer steps"

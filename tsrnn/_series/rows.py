@@ -76,7 +76,7 @@ class Table(NamedTuple):
         if all(len(rows) <= n for rows in ranges):
             return self
         keep = np.concatenate([np.arange(rows.start, rows.stop)[:n] for rows in ranges])
-        cut = [None if v is None else _safe_indexing(v, keep) for v in (X, self.y, self.weight)]
+        cut = [take(v, keep) for v in (X, self.y, self.weight)]
         rows = _slices(np.cumsum([min(n, len(rows)) for rows in ranges]))
         parts = [part._replace(rows=kept) for part, kept in zip(self.parts, rows)]
         return Table(*cut, parts, None, self.form, self.names)
@@ -127,7 +127,7 @@ def gather(X, y=None, weight=None, groups=None, column=None, name="X"):
     if (order[1:] > order[:-1]).all():
         order = None
     else:
-        X, y, weight = (None if v is None else _safe_indexing(v, order) for v in (X, y, weight))
+        X, y, weight = (take(v, order) for v in (X, y, weight))
         stamps = None if stamps is None else Stamps(stamps.values[order], stamps.clock)
     rows = _slices(np.cumsum(np.bincount(codes, minlength=len(keys))))
     if stamps is None:
@@ -185,6 +185,11 @@ def in_order_of(table, y):
             f"({keys[:3]} ...): give each series its y, or y without an index, in the order of the series."
         )
     return y.iloc[place]
+
+
+def take(v, rows):
+    """Select rows of a container, or None."""
+    return None if v is None else _safe_indexing(v, rows)
 
 
 def _slices(ends):

@@ -20,7 +20,7 @@ import pandas as pd
 from .._values import kept
 from . import calendars
 from . import timeline as timelines
-from .stamps import Stamps, numbers, to_index
+from .stamps import PER_SECOND, Stamps, numbers, to_index
 from .targets import Log, Power
 
 
@@ -47,7 +47,7 @@ def step_in_days(index):
         return None
     apart = np.diff(index.asi8)
     usual = apart[apart <= 1.3 * np.median(apart)]  # months differ, gaps do not count
-    return float(np.mean(usual) * _unit(index)) / 86400
+    return float(np.mean(usual) / PER_SECOND[index.unit]) / 86400
 
 
 def index_of(stamps, most=3000):
@@ -55,11 +55,6 @@ def index_of(stamps, most=3000):
     if stamps is None or stamps.clock.kind != "stamp":
         return None
     return to_index(stamps.clock, stamps.values[:most])
-
-
-def _unit(index):
-    """Return the seconds of one count of an index's integers."""
-    return {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[index.unit]
 
 
 def calendar_periods(index):

@@ -113,7 +113,8 @@ def from_torch(state_dict, X, y, *, classes=None, x_scaler=None, y_scaler=None, 
             b, second = (arrays.get(name, np.zeros(G * H)).reshape(G, H)[order] for name in names[2:])
             start = np.array([s[len(blocks)] for s in starts]).reshape(-1, H)
             blocks.append(make_block(W, U, b, second, inner, start))
-    names, readout, tables = read_dense(arrays, [name for name in keys if name not in used])
+    names = [name for name in keys if name not in used]
+    readout, tables = read_dense(arrays, names)
     if readout is None:
         raise ValueError(
             f"state_dict has, beside the recurrent net {net!r}, {sorted(names)}: give that of a module with one Linear "
@@ -128,7 +129,7 @@ def from_torch(state_dict, X, y, *, classes=None, x_scaler=None, y_scaler=None, 
 
 
 def read_dense(arrays, names):
-    """Tell what stands beside a recurrent net: its names, the ``Dense`` that reads it, or None, and the tables.
+    """Tell what stands beside a recurrent net: the ``Dense`` that reads it, or None, and the tables.
 
     A ``Linear`` without bias and an ``Embedding`` look alike: where there are several, the one with a bias reads.
     """
@@ -137,10 +138,10 @@ def read_dense(arrays, names):
     heads = weights if len(weights) == 1 else [name for name in weights if biases[name] in arrays]
     known = {*weights, *(biases[name] for name in heads)}
     if len(heads) != 1 or not known.issuperset(names):
-        return names, None, []
+        return None, []
     V = arrays[heads[0]].T
     c = arrays.get(biases[heads[0]], np.zeros(V.shape[1]))
-    return names, Dense(V, c), [arrays[name] for name in weights if name not in heads]
+    return Dense(V, c), [arrays[name] for name in weights if name not in heads]
 
 
 def to_torch(model, *, net="rnn", readout="readout"):

@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, check_consistent_length
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from .. import metrics
@@ -22,7 +22,7 @@ from .._estimators.lag_regressor import on_lags
 from .._estimators.through import no_forecasts, see_through, still
 from .._series import timeline as timelines
 from .._series.checks import across, column_names
-from .._series.rows import gather
+from .._series.rows import gather, take
 from .._series.stamps import Stamps
 from .._series.timeline import last_known, tells, to_index
 from .._training.monitor import progress
@@ -414,11 +414,6 @@ def _origins(time, begin, end, due, horizon):
     return rows[due[rows]]
 
 
-def _take(v, rows):
-    """Select rows of a container, or None."""
-    return None if v is None else _safe_indexing(v, rows)
-
-
 def _fit_before(model, data, cut, window):
     """Fit a clone of the model to the rows before a time, at most ``window`` of them."""
     begin = cut - (window or cut)
@@ -428,12 +423,12 @@ def _fit_before(model, data, cut, window):
         raise ValueError("initial=0 leaves no row to fit the model to: give some, or a fitted model.")
     model = clone(getattr(model, "best_estimator_", model))
     if data.groups is None:
-        return model.fit(_take(data.X, rows), _take(data.y, rows))
+        return model.fit(take(data.X, rows), take(data.y, rows))
     if not hasattr(model, "trajectories"):
         raise ValueError(
             f"{type(model).__name__}.fit cannot pass groups on: give X with a MultiIndex (series, time) instead."
         )
-    return model.fit(_take(data.X, rows), _take(data.y, rows), groups=_take(data.groups, rows))
+    return model.fit(take(data.X, rows), take(data.y, rows), groups=take(data.groups, rows))
 
 
 def _ahead(model, data, i, since, origins, horizon, **options):
@@ -444,10 +439,10 @@ def _ahead(model, data, i, since, origins, horizon, **options):
     begin = int(np.searchsorted(data.times[i], since))
     reach = max(horizon, getattr(_innermost(model), "horizon", 0))  # rows of inputs that it looks ahead
     rows = data.rows[i][begin : origins[-1] + reach]
-    model, X = see_through(model, _take(data.X, rows))
+    model, X = see_through(model, take(data.X, rows))
     if data.groups is not None:
-        options["groups"] = _take(data.groups, rows)
-    answer = model.trajectories(X, _take(data.y, rows), horizon, origins=origins - begin, **options)
+        options["groups"] = take(data.groups, rows)
+    answer = model.trajectories(X, take(data.y, rows), horizon, origins=origins - begin, **options)
     values = {"forecast": answer.forecast}
     for level, ends in answer.intervals.items():
         values |= {f"{end}-{level:g}": v for end, v in zip(("lo", "hi"), ends)}

@@ -31,7 +31,9 @@ class Query(NamedTuple):
 
 
 def check_levels(level):
-    """Check coverages in per cent, a number or several; returns them ascending."""
+    """Check coverages in per cent, None, a number or several; returns them ascending."""
+    if level is None:
+        return []
     levels = [level] if np.ndim(level) == 0 else list(level)
     if not levels or not all(isinstance(p, Real) and not isinstance(p, bool) and 0 < p < 100 for p in levels):
         raise ValueError(f"level={level!r}: give coverages in per cent, between 0 and 100, such as [80, 95].")
@@ -40,15 +42,6 @@ def check_levels(level):
             f"level={level!r} is below 1 per cent: give {100 * min(levels):g} for {min(levels):g}."
         )
     return sorted(set(levels))
-
-
-def check_method(method):
-    """Check the name of a method; returns it."""
-    if not isinstance(method, str) or method not in METHODS:
-        raise ValueError(
-            f"method={method!r} is unknown: give 'conformal', 'split', 'bootstrap' or 'split-bootstrap'."
-        )
-    return method
 
 
 def path_rng(random_state):
