@@ -21,7 +21,7 @@ from tsrnn import (
     NARXRegressor,
     TDNNRegressor,
 )
-from tsrnn._models.linear_mean import linear_mean
+from tsrnn._models.linear_mean import linear_mean, mean_of, sums_of
 from tsrnn._series.choices import choose_alone, choose_lags, choose_transform
 from tsrnn._series.lags import Averaged, Summand, of_one
 from tsrnn._series.seasons import find_seasons
@@ -269,6 +269,57 @@ def test_an_arx_of_past_y_is_the_mean_of_levels_and_differences():
     rows = Series(np.empty((240, 0)), y.to_numpy()[:, None], np.ones(240), np.zeros(240, bool))
     layer, *_ = linear_mean(0, 1, averaged, [rows])
     np.testing.assert_allclose(model.theta_, [*layer.W.ravel(), *layer.b], rtol=1e-6, atol=1e-9)
+
+
+def test_outputs_that_explain_each_other_are_told_from_those_that_do_not():
+    """By evidence: y0 follows y1, which like a third walk goes its own way; as two ARX forecast on average."""
+    rng = np.random.default_rng(5)
+    walks, y0 = rng.normal(size=(300, 2)).cumsum(axis=0), np.zeros(300)
+    y0[1:] = walks[:-1, 0] + 0.1 * rng.normal(size=299)
+    Y = np.column_stack([y0, walks])
+    rows = Series(np.empty((300, 0)), Y, np.ones(300), np.zeros(300, bool))
+    of_all = of_one((), (1, 2))
+    for alpha in (None, 0.3):
+        sums = sums_of(0, 3, of_all, [rows])
+        W, b = mean_of(0, 3, of_all, sums, alpha).layer
+        both = mean_of(0, 3, of_all._replace(own=True), sums, alpha).layer
+        share = both.W[[1, 0, 0], range(3)] / W[[1, 0, 0], range(3)]  # of models that know others' pasts
+        assert share[0] > 0.999
+        assert share[1:].min() > 0.05
+        assert share[1:].max() < 0.6
+    for o in range(3):
+        own = mean_of(0, 1, of_all, sums_of(0, 1, of_all, [rows._replace(Y=Y[:, [o]])]), 0.3).layer
+        expected = share[o] * W[:, o]
+        expected[o::3] += (1 - share[o]) * own.W[:, 0]
+        np.testing.assert_allclose(both.W[:, o], expected, rtol=1e-6, atol=1e-9)
+        assert both.b[o] == pytest.approx(share[o] * b[o] + (1 - share[o]) * own.b[0], rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("x", [None, np.random.default_rng(1).normal(size=(120, 1))])
+def test_outputs_of_an_arx_that_finds_lags_are_averaged_with_their_own(x):
+    """Learnt in pieces it is that of all rows, also by a given penalty of 0; lags that are given are of one model."""
+    Y = np.random.default_rng(0).normal(size=(120, 4)).cumsum(axis=0)
+    for alpha in ("auto", 0):
+        model = ARXRegressor(alpha=alpha, scale=None, target_transform=None)
+        first = None if x is None else x[:100]
+        averaged = model.fit(first, Y[:100]).fitted_.trained.carry.averaged
+        assert averaged.own
+        model.partial_fit(None if x is None else x[100:], Y[100:])
+        inputs = np.empty((120, 0)) if x is None else x
+        rows = Series(inputs, Y, np.ones(120), np.zeros(120, bool))
+        if alpha == "auto":
+            layer, *_ = linear_mean(inputs.shape[1], 4, averaged, [rows])
+            np.testing.assert_allclose(model.theta_, [*layer.W.ravel(), *layer.b], rtol=1e-5, atol=1e-8)
+        assert np.isfinite(model.theta_).all()
+    assert not ARXRegressor(1, 1).fit(x, Y).fitted_.trained.carry.averaged.own
+
+
+def test_a_constant_output_leaves_the_penalty_of_the_others():
+    """Of which evidence tells nothing; it hid that of all."""
+    y = np.random.default_rng(0).normal(size=200).cumsum()
+    alone = ARXRegressor(output_lags=3).fit(None, y)
+    beside = ARXRegressor(output_lags=3).fit(None, np.column_stack([y, np.full(200, 7.0)]))
+    assert np.log10(beside.alpha_ / alone.alpha_) == pytest.approx(0.0, abs=1.0)
 
 
 def test_a_mean_that_would_run_away_gives_up_members():

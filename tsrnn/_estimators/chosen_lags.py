@@ -83,13 +83,25 @@ def averages_changes(learner, output_lags, table):
 
 
 def beside_linear(learner, settings, table, pieces, goal):
+    """Give a net the linear model beside it; of several outputs whose lags are open, each is averaged with its own.
+
+    A learner that is a linear model itself is averaged alike.
+    """
+    learner = _averaged(learner, settings, table, pieces, goal)
+    if learner.weighs_linear and is_auto(settings["output_lags"]) and goal.U.shape[1] > 1:
+        linear = learner.linear or of_one(learner.input_lags, learner.output_lags)
+        return replace(learner, linear=linear._replace(own=True))
+    return learner
+
+
+def _averaged(learner, settings, table, pieces, goal):
     """Give a net the lags of the linear model beside it, where those of y or of inputs are open.
 
     Without inputs it is a mean over differences of y.  With them: from many columns a net learns worse than from few, a
     ridge regression hardly.  What has a memory sees inputs at lag 0 alone; the linear model, which has none, finds lags
     of them and, where those of y are open, is averaged with one of y alone.  Of one lag of y, it is no rival; beside
     more than ``FEW``, or longer ones than the rows allow, it has the net's lags.  A learner that is such a model itself
-    is averaged alike, and has the lags of all.
+    has the lags of all.
     """
     if averages_changes(learner, settings["output_lags"], table) and not _differences(goal):
         U, index, _, known = _known(table, pieces, goal)

@@ -119,7 +119,8 @@ class ARXRegressor(SequenceRegressor):
         held rows best, of a few and of seasons that the index suggests; without inputs in the mean of models of levels
         and of differences by one row and by seasons, each with its own lags, weighed by their errors on these rows;
         with inputs that tell little on these in the mean with such a one, and with y a season before, or the last one,
-        where this errs hardly more. See ``lags_``; given lags are those of a single model.
+        where this errs hardly more. Of several outputs each such model is averaged, for each output and by their
+        evidence, with one that sees its own past alone. See ``lags_``; given lags are those of a single model.
     error_lags : int or sequence of int, default=0
         An int M adds the past one-step errors e(t - 1) ... e(t - M), e = y minus its forecast: ARMAX, by extended least
         squares [3]_. For a y measured with noise, whose coefficients plain ARX underestimates, and for series that two

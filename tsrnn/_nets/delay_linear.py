@@ -56,14 +56,20 @@ class Solved(NamedTuple):
 def ridge(net, sums, alpha=None):
     """Solve for a net without hidden layers, as ``Solved``.
 
-    sums : ``Alike`` or ``FewRows``.   alpha : None for the penalty of most evidence for all outputs. That knows one
-    step ahead alone: where the free run explodes and y does not, the least of ten, a hundred ... times as much with
-    which it does not either, unless the squared errors of one step are ``DEAR`` times as large then.
+    sums : ``Alike`` or ``FewRows``.   alpha : None for the penalty of most evidence for all outputs, ``tamed``.
     """
     if alpha is not None:
         return _solved(net, sums, sums, alpha)
     solvers = [alike.factored() for alike in sums]
-    alpha = likely_alpha([solver.for_evidence() for solver in solvers], True)
+    return tamed(net, sums, solvers, likely_alpha([solver.for_evidence() for solver in solvers], True))
+
+
+def tamed(net, sums, solvers, alpha):
+    """Solve with a penalty or, where the free run explodes and y does not, ten, a hundred ... times as much.
+
+    Evidence knows one step ahead alone. The least is taken with which the run does not explode, unless the squared
+    errors of one step are ``DEAR`` times as large then.   solvers : the sums ``factored``.   Returns ``Solved``.
+    """
     n_rows = int(max(alike.weight for alike in sums))
     likely = tried = _solved(net, sums, solvers, alpha)
     if _grows_itself(net, sums, n_rows):

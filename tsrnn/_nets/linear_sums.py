@@ -57,6 +57,10 @@ class Alike(NamedTuple):
         """Return what is said of the k-th outputs alone, a slice."""
         return self._replace(outputs=self.outputs[k], c=self.c[:, k], yy=self.yy[k])
 
+    def seeing(self, columns):
+        """Return what is said where only some columns of Z are seen."""
+        return self._replace(A=self.A[np.ix_(columns, columns)], c=self.c[columns])
+
     def squares(self):
         """Return the sums of squares of the columns of Z, (P,)."""
         return self.A.diagonal()
@@ -120,6 +124,11 @@ class FewRows(NamedTuple):
     def of(self, k):
         """Return what is said of the k-th outputs alone, a slice."""
         return self._replace(outputs=self.outputs[k], Y=self.Y[:, k])
+
+    def seeing(self, columns):
+        """Return what is said where only some columns of Z are seen; as sums, where rows are as many as these."""
+        fewer = self._replace(Z=self.Z[:, columns])
+        return fewer if len(fewer.Z) < len(columns) else fewer.summed()
 
     @property
     def yy(self):
@@ -208,7 +217,7 @@ class Dual(NamedTuple):
         return self
 
     def minus_evidence(self, alpha, bias):
-        """Return -2 log evidence, up to a constant; the bias is free."""
+        """Return -2 log evidence of each output, (K,), up to a constant; the bias is free."""
         pivot, QX = self._divided(alpha)
         weight, yy = self.rows.weight, np.sum(self.rows.Y**2, axis=0)
         spread = np.log(weight) + np.log(pivot).sum() - len(pivot) * np.log(alpha)

@@ -150,13 +150,13 @@ class Normal(NamedTuple):
         return self._replace(ZZ=self.A[:n, :n].copy(), ZY=self.ZY[:n].copy())
 
     def minus_evidence(self, alpha, bias):
-        """Return -2 log evidence, up to a constant."""
+        """Return -2 log evidence of each output, (O,), up to a constant."""
         A = self.ZZ.copy()
         A.flat[:: len(A) + 1] += _penalties(self, alpha, bias)
         with one_thread:  # LAPACK itself: cho_factor costs more than to factor a few lags
             chol, info = lapack.dpotrf(A.T, clean=False, overwrite_a=True)
             if info:
-                return np.inf
+                return np.full(len(self.yy), np.inf)
             W = lapack.dpotrs(chol, self.ZY)[0]
         errors = self.yy - np.sum(W * self.ZY, axis=0)
         spread = 2 * np.log(chol.diagonal()).sum() - (len(A) - bias) * np.log(alpha)
@@ -332,7 +332,7 @@ def likely_alpha(systems, bias):
     low = max(DECADES[0], np.log10(RESOLUTION * systems[0].P))
 
     def minus_evidence(decade):  # where it cannot be told, the search is led away, and computes no inf - inf
-        total = sum(system.minus_evidence(size * 10.0**decade, bias) for system in systems)
+        total = sum(system.minus_evidence(size * 10.0**decade, bias).sum() for system in systems)
         return total if np.isfinite(total) else HOPELESS
 
     best = minimize_scalar(minus_evidence, bounds=(low, DECADES[1]), method="bounded", options={"xatol": 0.1})
@@ -340,14 +340,16 @@ def likely_alpha(systems, bias):
 
 
 def minus_log_evidence(errors, yy, weight, bias, spread, alpha):
-    """Return -2 log evidence, up to a constant.
+    """Return -2 log evidence of each output, (O,), up to a constant.
 
     errors, yy : (O,), J at its least, and Y'Y.   weight : N.   spread : log det(Z'Z + alpha D) - P log alpha.
     """
-    if not (errors > RESOLUTION * yy).all():
-        return np.inf if (yy > 0).any() else -alpha  # y is constant, scaled to 0: any alpha fits
+    told = errors > RESOLUTION * yy
     n = max(weight - bias, weight / 2)  # weights of rows may be small
-    return n * np.log(errors).sum() + len(errors) * spread
+    known = n * np.log(np.where(told, errors, 1.0)) + spread
+    return np.where(
+        told, known, np.where(yy > 0, np.inf, -alpha)
+    )  # a constant y is scaled to 0: any alpha fits
 
 
 # ---------------------------------------------------------------------------------------- many alphas

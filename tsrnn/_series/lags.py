@@ -38,11 +38,15 @@ class Summand(NamedTuple):
 
 @kept("averaged lags")
 class Averaged(NamedTuple):
-    """Linear models whose mean is one linear model; ``repeated`` is the share of y(t - period) in the whole."""
+    """Linear models whose mean is one linear model; ``repeated`` is the share of y(t - period) in the whole.
+
+    own : whether each of them is a mean itself, with models by which an output sees no other's past.
+    """
 
     members: tuple
     period: int = 1
     repeated: float = 0.0
+    own: bool = False
 
     @property
     def together(self):
