@@ -282,7 +282,7 @@ def test_outputs_that_explain_each_other_are_told_from_those_that_do_not():
     for alpha in (None, 0.3):
         sums = sums_of(0, 3, of_all, [rows])
         W, b = mean_of(0, 3, of_all, sums, alpha).layer
-        both = mean_of(0, 3, of_all._replace(own=True), sums, alpha).layer
+        both = mean_of(0, 3, of_all._replace(own=3), sums, alpha).layer
         share = both.W[[1, 0, 0], range(3)] / W[[1, 0, 0], range(3)]  # of models that know others' pasts
         assert share[0] > 0.999
         assert share[1:].min() > 0.05
@@ -303,7 +303,7 @@ def test_outputs_of_an_arx_that_finds_lags_are_averaged_with_their_own(x):
         model = ARXRegressor(alpha=alpha, scale=None, target_transform=None)
         first = None if x is None else x[:100]
         averaged = model.fit(first, Y[:100]).fitted_.trained.carry.averaged
-        assert averaged.own
+        assert averaged.own == 4
         model.partial_fit(None if x is None else x[100:], Y[100:])
         inputs = np.empty((120, 0)) if x is None else x
         rows = Series(inputs, Y, np.ones(120), np.zeros(120, bool))

@@ -639,6 +639,28 @@ def test_without_inputs_and_with_several_outputs():
     assert np.abs(error).mean() < 0.5 * np.abs(Y[:, 1]).mean()  # it is the first one, three rows late
 
 
+def test_series_that_have_nothing_in_common_are_forecast_by_their_own_past():
+    """A follower of two rows still by its leader; without models of own pasts, the mean of others' weights is .21."""
+    rng = np.random.default_rng(0)
+    leader, *others = rng.normal(size=(4, 120)).cumsum(axis=1)
+    follower = np.roll(leader, 2) + 0.1 * rng.normal(size=120)
+    Y = np.column_stack([leader, follower, *others])
+    model = Forecaster(ARXRegressor(0, 3, scale=None, target_transform=None), H).fit(None, Y)
+    W = np.abs(model.params_[0][0].W.reshape(3, 5, H, 5).sum(axis=0)).mean(axis=1)
+    assert W[0, 1] > 0.8
+    assert np.mean(W[2:, 2:][~np.eye(3, dtype=bool)]) < 0.12
+
+
+def test_a_net_of_many_series_sees_the_season_of_each():
+    """Whose lags are as many as for one; six seasonal series, whose naive forecast errs by the noise."""
+    rng, t = np.random.default_rng(1), np.arange(240)
+    Y = np.sin(2 * np.pi * t[:, None] / 12 + np.arange(6)) ** 3 + 0.1 * rng.normal(size=(240, 6))
+    Y = pd.DataFrame(Y, pd.date_range("2000", periods=240, freq="MS"))
+    model = Forecaster(TDNNRegressor(**QUICK), 12).fit(None, Y[:216])
+    assert 12 in model.lags_.output_lags
+    assert np.sqrt(np.mean((model.forecast(12) - Y[216:228]) ** 2)) < 0.2
+
+
 def test_missing_inputs():
     gaps = X.copy()
     gaps[::7, 0] = np.nan

@@ -56,7 +56,7 @@ def chosen(learner, settings, table, pieces, goal, horizon, usual):
     inputs = lags.input_lags
     if apart and usual:
         inputs = usual if table.X.shape[1] else usual[:1]  # of no columns, any lag
-    left = None if most is None else (most - len(inputs) * table.X.shape[1]) // table.y.shape[1]
+    left = None if most is None else most - len(inputs) * table.X.shape[1]
     steps = range(learner.p.gap, learner.p.gap + horizon)
     return Lags(inputs, seen_at_once(lags.output_lags, usual[1:] if apart else (), steps, left))
 
@@ -90,7 +90,7 @@ def beside_linear(learner, settings, table, pieces, goal):
     learner = _averaged(learner, settings, table, pieces, goal)
     if learner.weighs_linear and is_auto(settings["output_lags"]) and goal.U.shape[1] > 1:
         linear = learner.linear or of_one(learner.input_lags, learner.output_lags)
-        return replace(learner, linear=linear._replace(own=True))
+        return replace(learner, linear=linear._replace(own=goal.U.shape[1]))
     return learner
 
 

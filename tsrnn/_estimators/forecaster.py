@@ -26,6 +26,7 @@ from .._nets.horizons import HALF, Horizon, Horizons, HorizonsLayout, Member, Me
 from .._nets.shifts import LARGEST, MOMENTS, MOST_STRETCHES, Shifts
 from .._series.checks import check_size
 from .._series.histories import whole_histories
+from .._series.lags import of_one
 from .._series.scaling import make_scaler
 from .._series.units import Series
 from .._training.losses import Pinball, has_log_link
@@ -222,7 +223,12 @@ class HorizonsLearner(Learner):
         changes = {"input_lags": 0, "output_lags": 0, "training": "open_loop"}
         if horizon.quantiles is not None:
             changes["loss"] = Pinball(list(horizon.quantiles) * (len(horizon.steps) * net.n_outputs))
-        return learner_of(_bare(on_lags(self.p.estimator), **changes))
+        learner = learner_of(_bare(on_lags(self.p.estimator), **changes))
+        if net.n_outputs == 1 or horizon.quantiles is not None or not hasattr(learner, "linear"):
+            return learner
+        steps = horizon.steps if self.p.strategy == "direct" else np.arange(1, self.h + 1)
+        own = {"own": net.n_outputs, "past": len(net.y_back), "overlap": float(steps.mean())}
+        return replace(learner, linear=of_one((0,), ())._replace(**own))
 
     def _learn_member(self, net, horizon, examples, before=None):
         """Learn one member; returns the ``Member`` and what it was trained to.   before : both, to go on from."""

@@ -5,26 +5,20 @@
                                                                            = (I - sum_k P_k B^k) D(B)
     y^(t) = (1 - r) sum_i s_i member_i(t) + r y(t - p)                     by shares that are 1 together
 
-With inputs one member sees them, and others past y alone.  Of several outputs some explain each other and most do not,
-so where ``own`` is asked for, a member is the mean, for each output o, of a model of the past of all and of one of its
-own past.  The Bayes factor of the two after N rows, B, is what their likelihoods were a row to the power of N.  Rows
-tell that little of those to come, so that with all of it one of the two would be chosen; the root of N remains:
-
-    share of all pasts = B^(1 / sqrt(N)) / (1 + B^(1 / sqrt(N)))
+With inputs one member sees them, and others past y alone.  Of several series each may be averaged with models of each
+one's own past (``own_past.py``).
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit
 
 from .._nets.delay import Layer, make_plan
-from .._nets.delay_linear import ridge, runs_away, tamed
+from .._nets.delay_linear import ridge, runs_away
 from .._nets.delay_loss import WindowLoss
-from .._nets.linear_sums import JITTER
-from .._nets.ridge import HOPELESS, likely_alpha
 from .._series.autoregression import difference, polynomial
 from .._series.histories import with_histories
+from .own_past import with_own
 
 
 class LinearMean(NamedTuple):
@@ -64,11 +58,8 @@ def sums_of(D, O, averaged, series):
 
 def mean_of(D, O, averaged, sums, alpha=None):
     """Solve for each member, by a given penalty or those of most evidence; returns ``LinearMean``."""
-    solved = [_solved(_plan(D, O, member), of, alpha) for member, of in zip(averaged.members, sums)]
+    solved = [_solved(averaged, D, O, member, of, alpha) for member, of in zip(averaged.members, sums)]
     layers, alphas, losses = zip(*solved)
-    if averaged.own and O > 1:
-        members = zip(averaged.members, solved, sums)
-        layers = [_with_own(D, member, *of[:2], told, alpha) for member, of, told in members]
     together = averaged.together
     levels = [
         Layer(_in_levels(layer.W, D, O, member, together), layer.b)
@@ -117,63 +108,16 @@ def _seen(s, member):
     return s._replace(X=X, Y=Y, w=np.where(np.arange(len(Y)) < first, 0.0, s.w))
 
 
-def _solved(plan, sums, alpha):
-    """Solve for a member; returns its layer, the penalty and the loss."""
-    theta, sse, alpha = ridge(plan, sums, alpha)
+def _solved(averaged, D, O, member, sums, given):
+    """Solve for a member; returns its layer, the penalty and the loss, both of a model of all pasts."""
+    plan = _plan(D, O, member)
+    theta, sse, alpha = ridge(plan, sums, given)
     layer = plan.views(theta)[-1]
     weight = sum(alike.weight * len(alike.outputs) for alike in sums)
-    return layer, alpha, float((sse + alpha * np.sum(layer.W**2)) / (2 * weight))
-
-
-def _with_own(D, member, layer, alpha, sums, given):
-    """Average a member's ``layer``, solved by ``alpha``, with models of each output's own past; returns the layer.
-
-    These share one penalty, too: that of most evidence for one output alone may be none where rows are few.  What would
-    run away only as a mean is left as it was.
-    """
-    plan, own = _plan(D, 1, member), dict(_own_sums(D, member, layer.W.shape, sums))
-    solvers = {o: of.factored() for o, (_, of) in own.items()}
-    evident = [solver.for_evidence() for solver in solvers.values()]
-    own_alpha = likely_alpha(evident, True) if given is None else given
-    shares = _shares_of_all(sums, alpha, solvers, own_alpha)
-    W, b = layer.W * shares, layer.b * shares
-    for o, (seen, of) in own.items():
-        solved = ridge(plan, [of], given) if given is not None else tamed(plan, [of], [solvers[o]], own_alpha)
-        w, c = plan.views(solved.theta)[-1]
-        W[seen, o] += (1 - shares[o]) * w[:, 0]
-        b[o] += (1 - shares[o]) * c[0]
-    whole, n_rows = _plan(D, len(b), member), int(max(alike.weight for alike in sums))
-    mean_runs, it_ran = (runs_away(whole, np.append(w.ravel(), c), n_rows) for w, c in ((W, b), layer))
-    return layer if mean_runs and not it_ran else Layer(W, b)
-
-
-def _own_sums(D, member, shape, sums):
-    """Yield, of each output, the rows of weights (P, O) of inputs and its own past, and what is said of them."""
-    (P, O), n_inputs = shape, D * len(member.input_lags)
-    for alike in sums:
-        for k, o in enumerate(alike.outputs):
-            seen = np.r_[:n_inputs, n_inputs + o : P : O]
-            own = alike.of(slice(k, k + 1)).seeing(np.append(seen, P))  # the bias last
-            yield o, (seen, own._replace(outputs=np.zeros(1, int)))
-
-
-def _shares_of_all(sums, alpha, own, own_alpha):
-    """Weigh a model of the past of all outputs, by its evidence, with those of each output's own past: (O,).
-
-    own : {output: its sums ``factored``}.
-    """
-    shares = np.empty(len(own))
-    for alike in sums:
-        of_all = _minus_evidence(alike.factored(), alpha)
-        of_own = np.concatenate([_minus_evidence(own[o], own_alpha) for o in alike.outputs])
-        shares[alike.outputs] = expit(-0.5 * (of_all - of_own) / np.sqrt(alike.weight))
-    return shares
-
-
-def _minus_evidence(solver, alpha):
-    """Return -2 log evidence of each output, (K,), at a penalty, which may be 0."""
-    system = solver.for_evidence()
-    return np.minimum(system.minus_evidence(max(alpha, JITTER * system.mean_square), True), HOPELESS)
+    loss = float((sse + alpha * np.sum(layer.W**2)) / (2 * weight))
+    if averaged.own:
+        layer = with_own(averaged, D, member, (plan, theta), alpha, sums, given)
+    return layer, alpha, loss
 
 
 def _in_levels(W, D, O, member, together):

@@ -276,10 +276,9 @@ class OfLags:
         return min(self.input_lags, default=np.inf)
 
     def averaged(self, net):
-        """Return the ``Averaged`` lags of the linear model beside a net: what its output sees, or ``linear``."""
-        if any(net.skipping):
-            return of_one(*net.skipping)
-        return self.linear or of_one(self.input_lags, self.output_lags)
+        """Return the ``Averaged`` lags of the linear model beside a net: ``linear``, or others that its output sees."""
+        linear = self.linear or of_one(self.input_lags, self.output_lags)
+        return of_one(*net.skipping) if any(net.skipping) and net.skipping != linear.together else linear
 
 
 def side_by_side(steps, most, rows, width):

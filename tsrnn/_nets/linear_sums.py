@@ -54,7 +54,7 @@ class Alike(NamedTuple):
         )
 
     def of(self, k):
-        """Return what is said of the k-th outputs alone, a slice."""
+        """Return what is said of the k-th outputs alone, a slice or an array."""
         return self._replace(outputs=self.outputs[k], c=self.c[:, k], yy=self.yy[k])
 
     def seeing(self, columns):
@@ -122,7 +122,7 @@ class FewRows(NamedTuple):
         return float(self.Z[:, -1] @ self.Z[:, -1])
 
     def of(self, k):
-        """Return what is said of the k-th outputs alone, a slice."""
+        """Return what is said of the k-th outputs alone, a slice or an array."""
         return self._replace(outputs=self.outputs[k], Y=self.Y[:, k])
 
     def seeing(self, columns):

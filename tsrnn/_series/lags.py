@@ -40,13 +40,17 @@ class Summand(NamedTuple):
 class Averaged(NamedTuple):
     """Linear models whose mean is one linear model; ``repeated`` is the share of y(t - period) in the whole.
 
-    own : whether each of them is a mean itself, with models by which an output sees no other's past.
+    own : of how many series a target sees the past, where each of them is a mean itself, with models by which it sees
+    that of its own series alone: targets are those of series 0, 1 ... 0, 1 ...; or 0.   past : how many last inputs are
+    the past of each series, row by row, where it is not y at lags.   overlap : rows of which all tell as much as one.
     """
 
     members: tuple
     period: int = 1
     repeated: float = 0.0
-    own: bool = False
+    own: int = 0
+    past: int = 0
+    overlap: float = 1.0
 
     @property
     def together(self):
