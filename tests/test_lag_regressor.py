@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tsrnn import ARXRegressor, AutoForecaster, Forecaster, LagRegressor, WorseThanNaiveWarning
+from tsrnn._estimators.lag_regressor import _can_go_on
 from tsrnn.export import to_c
 from tsrnn.model_selection import backtest
 
@@ -144,6 +145,28 @@ def test_panels_and_several_outputs():
         both = LagRegressor(inner, **LAGS).fit(X[:CUT].to_numpy(), two[:CUT])
         assert len(both.estimators_) == n
         assert both.forecast(2, X[CUT:].to_numpy()).shape == (2, 2)
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+@pytest.mark.parametrize("inside", [LinearRegression(), SGDRegressor(random_state=0, tol=None, max_iter=50)])
+def test_of_several_outputs_each_is_told_by_its_own_past_unless_others_help(inside, steps):
+    """By rows held back: what has nothing in common is learnt as by a model each, a leader is seen by its follower."""
+    rng = np.random.default_rng(0)
+    leader, *others = rng.normal(size=(4, 90)).cumsum(axis=1)
+    options = {"input_lags": 0, "output_lags": 3, "scale": "standard", "target_transform": None}
+    model = LagRegressor(inside, **options)
+    model = Forecaster(model, steps) if steps else model
+    apart, x = np.column_stack(others), rng.normal(size=(90, 1))
+    together = clone(model).fit(x, apart).partial_fit(x, apart) if _can_go_on(inside) else model.fit(x, apart)
+    alone = [clone(model).fit(x, y) for y in others]
+    alone = [m.partial_fit(x, y) for m, y in zip(alone, others)] if _can_go_on(inside) else alone
+    ahead = x[:2] if steps == 0 else None
+    expected = np.column_stack([m.forecast(2, ahead) for m in alone])
+    np.testing.assert_allclose(together.forecast(2, ahead), expected, rtol=1e-9)
+    follower = np.roll(leader, 2) + 0.1 * rng.normal(size=90)
+    regressors = clone(model).fit(None, np.column_stack([leader, follower])).params_
+    regressors = regressors[0] if steps else regressors
+    assert all(regressor.n_features_in_ == 6 for regressor in regressors)
 
 
 def test_weights_are_the_regressors():

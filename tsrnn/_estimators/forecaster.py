@@ -33,7 +33,7 @@ from .._training.losses import Pinball, has_log_link
 from .chosen_lags import open_lags
 from .held_back import hold_last
 from .known_ahead import KnownAhead
-from .lag_regressor import on_lags
+from .lag_regressor import LagLearner, on_lags
 from .parameters import Numbers
 from .regressor import SequenceRegressor
 from .sequence import learner_of
@@ -224,7 +224,11 @@ class HorizonsLearner(Learner):
         if horizon.quantiles is not None:
             changes["loss"] = Pinball(list(horizon.quantiles) * (len(horizon.steps) * net.n_outputs))
         learner = learner_of(_bare(on_lags(self.p.estimator), **changes))
-        if net.n_outputs == 1 or horizon.quantiles is not None or not hasattr(learner, "linear"):
+        if net.n_outputs == 1 or horizon.quantiles is not None:
+            return learner
+        if isinstance(learner, LagLearner):
+            return replace(learner, past=len(net.y_back), n_series=net.n_outputs)
+        if not hasattr(learner, "linear"):
             return learner
         steps = horizon.steps if self.p.strategy == "direct" else np.arange(1, self.h + 1)
         own = {"own": net.n_outputs, "past": len(net.y_back), "overlap": float(steps.mean())}

@@ -3,7 +3,8 @@
     y(t) = f(x(t - l) ..., y(t - k) ...)          l of input_lags, k of output_lags
 
 f is a regressor of scikit-learn's kind, fitted to a table of the lags, one row a sample (``lagged.py``).  It is fitted
-twice: without stretches that are held back, whose errors intervals come from, and then to all rows.
+twice: without stretches that are held back, whose errors intervals come from, and then to all rows.  Of several outputs
+it sees the past of all, or each output's own alone, whichever errs less on these stretches.
 """
 
 from copy import deepcopy
@@ -25,7 +26,7 @@ from .._nets.dynamics import (
     check_sees_something,
     no_row_counts,
 )
-from .._nets.lagged import LaggedDynamics, LagTable
+from .._nets.lagged import LaggedDynamics, LagTable, Regressors
 from .._series.histories import with_histories
 from .._series.lags import both_lags
 from .._values import kept
@@ -56,10 +57,16 @@ class Examples(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LagLearner(OfLags, Learner):
-    """The parameters of a ``LagRegressor``, parsed, and its fits."""
+    """The parameters of a ``LagRegressor``, parsed, and its fits.
+
+    past : of how many rows the past of y stands in the last inputs, or 0.   n_series : whose past that is, row by row;
+    targets are those of series 0, 1 ... 0, 1 ...
+    """
 
     input_lags: tuple
     output_lags: tuple
+    past: int = 0
+    n_series: int = 0
 
     learns_held = True
     remembers = False
@@ -87,37 +94,69 @@ class LagLearner(OfLags, Learner):
         whole = Examples(*map(np.concatenate, zip(*examples)))
         if not np.isfinite(whole.T).any(axis=0).all():
             raise no_row_counts(net.lead, net.n_outputs)
-        judged, shown = None, ~whole.held
+        judged, shown, parts = None, ~whole.held, _whole(net)
         if whole.held.any() and np.isfinite(whole.T[shown]).any(axis=0).all():
-            judged = self._fitted(net, Examples(*(v[shown] for v in whole)), mean)
-        dynamics = self._fitted(net, whole, mean)
+            rivals = [parts, *self._own_pasts(net)]
+            fitted = [self._fitted(net, of, Examples(*(v[shown] for v in whole)), mean) for of in rivals]
+            best = int(np.argmin([_log_error(f, Examples(*(v[whole.held] for v in whole))) for f in fitted]))
+            judged, parts = fitted[best], rivals[best]
+        dynamics = self._fitted(net, parts, whole, mean)
         return Trained(dynamics, 1, [], [], ByHeart(len(whole.w)), judged=judged)
 
-    def _fitted(self, net, examples, mean):
-        """Fit the regressor, or a clone for each output; returns the ``LaggedDynamics``."""
+    def _fitted(self, net, parts, examples, mean):
+        """Fit the regressors of some parts; returns the ``LaggedDynamics``."""
         model, (Z, T, w, _) = self.p.estimator, examples
-        complete, measured = np.isfinite(T).all(axis=1), np.isfinite(T)
-        if T.shape[1] == 1 or (_takes_many(model) and 10 * complete.sum() > 9 * measured.sum(axis=0).max()):
-            targets = T[:, 0] if T.shape[1] == 1 else T
-            regressors = (_fit(clone(model), Z[complete], targets[complete], w[complete]),)
-        else:
-            rows = measured.T
-            regressors = tuple(_fit(clone(model), Z[k], t[k], w[k]) for k, t in zip(rows, T.T))
-        return LaggedDynamics(np.zeros(0), net, regressors, mean, _can_go_on(model))
+        parts = tuple(
+            part._replace(regressors=_regressors(model, Z[:, part.seen], T[:, part.outputs], w))
+            for part in parts
+        )
+        return LaggedDynamics(np.zeros(0), net, parts, mean, _can_go_on(model))
+
+    def _own_pasts(self, net):
+        """Lay out a ``Regressors`` for each series, which sees inputs and its own past; yields the list if there are some."""
+        n, lags = self.n_series or net.n_outputs, self.past or len(net.output_lags)
+        if n > 1 and lags:
+            n_shared = net.width - n * lags
+            columns = [np.r_[:n_shared, n_shared + k : net.width : n] for k in range(n)]
+            yield [Regressors((), seen, np.arange(k, net.n_outputs, n)) for k, seen in enumerate(columns)]
 
     def learn_more(self, trained, series, memory, rng):
         """Call ``partial_fit`` with the new rows, of copies."""
         dynamics = trained.dynamics
         dynamics.check_verb("partial_fit")
         Z, T, w, _ = _examples(dynamics.table, after_memory(series, memory))
-        regressors = deepcopy(dynamics.regressors)
-        for k, regressor in enumerate(regressors):
-            targets = T if len(regressors) == 1 < T.shape[1] else T[:, k]
-            rows = np.isfinite(targets.reshape(len(w), -1)).all(axis=1)
-            if rows.any():
-                _fit(regressor, Z[rows], targets[rows], w[rows], "partial_fit")
+        parts = deepcopy(dynamics.parts)
+        for part in parts:
+            together = len(part.regressors) == 1 < len(part.outputs)
+            for k, regressor in enumerate(part.regressors):
+                targets = T[:, part.outputs] if together else T[:, part.outputs[k]]
+                rows = np.isfinite(targets.reshape(len(w), -1)).all(axis=1)
+                if rows.any():
+                    _fit(regressor, Z[rows][:, part.seen], targets[rows], w[rows], "partial_fit")
         more = ByHeart(trained.carry.n + len(w))
-        return trained._replace(dynamics=dynamics.but(regressors=regressors), carry=more)
+        return trained._replace(dynamics=dynamics.but(parts=parts), carry=more)
+
+
+def _whole(net):
+    """Lay out the only ``Regressors`` where all outputs see the whole table."""
+    return [Regressors((), np.arange(net.width), np.arange(net.n_outputs))]
+
+
+def _regressors(model, Z, T, w):
+    """Fit a clone to targets T (R, K), NaN where unknown, or one to each; returns a tuple."""
+    complete, measured = np.isfinite(T).all(axis=1), np.isfinite(T)
+    if T.shape[1] == 1 or (_takes_many(model) and 10 * complete.sum() > 9 * measured.sum(axis=0).max()):
+        targets = T[:, 0] if T.shape[1] == 1 else T
+        return (_fit(clone(model), Z[complete], targets[complete], w[complete]),)
+    return tuple(_fit(clone(model), Z[k], t[k], w[k]) for k, t in zip(measured.T, T.T))
+
+
+def _log_error(dynamics, examples):
+    """Average the logs of the squared errors of all outputs."""
+    Z, T, w, _ = examples
+    squares = np.where(np.isfinite(T), (dynamics.predicted(Z) - T) ** 2, np.nan)
+    means = np.nansum(squares * w[:, None], axis=0) / np.maximum(np.isfinite(T).T @ w, 1e-300)
+    return float(np.mean(np.log(np.maximum(means, 1e-300))))
 
 
 def _examples(table, series):
@@ -186,7 +225,8 @@ class LagRegressor(MetaEstimatorMixin, SequenceRegressor):
     Parameters
     ----------
     estimator : regressor of scikit-learn's kind
-        What is cloned; with several outputs once for each, where it does not take several. For what depends on the
+        What is cloned; with several outputs once for each, where it does not take several, or where each output's own
+        past forecasts held rows better than that of all. For what depends on the
         scale of its inputs (neighbours, SVR, MLP) give ``scale="standard"``.
     input_lags : int, sequence of int or "auto", default=0
         An int L means x(t), x(t - 1) ... x(t - L), a sequence for exactly those lags.
@@ -204,7 +244,7 @@ class LagRegressor(MetaEstimatorMixin, SequenceRegressor):
     ----------
     estimators_ : list
         The fitted regressor, or one for each output. Its features are the columns of the table: first the inputs,
-        oldest lag first, then the outputs, oldest lag first.
+        oldest lag first, then the outputs, or the one whose past it sees, oldest lag first.
     lags_ : tuple (input_lags, output_lags) of tuples of int
         The lags, those that were found where they are "auto".
 
@@ -264,4 +304,4 @@ class LagRegressor(MetaEstimatorMixin, SequenceRegressor):
     @property
     def estimators_(self):
         """The fitted regressors."""
-        return list(self._dynamics().regressors)
+        return list(self._dynamics().params)

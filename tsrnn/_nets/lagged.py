@@ -50,17 +50,32 @@ class LagTable(NamedTuple):
         return np.concatenate(columns, axis=1)
 
 
+@kept("regressors of some outputs")
+class Regressors(NamedTuple):
+    """Regressors of some outputs (K,), of all of them together or one for each, and the columns of a table they see."""
+
+    regressors: tuple
+    seen: np.ndarray
+    outputs: np.ndarray
+
+    def predicted(self, Z):
+        """Predict these outputs (R, K) of a table Z (R, D')."""
+        Z = Z if len(self.seen) == Z.shape[1] else Z[:, self.seen]
+        columns = [np.reshape(regressor.predict(Z), (len(Z), -1)) for regressor in self.regressors]
+        return np.concatenate(columns, axis=1)
+
+
 @kept("regressor on lags")
 @dataclass(frozen=True, eq=False)
 class LaggedDynamics(Dynamics):
     """Fitted regressors on a table of lags; theta : (0,), as what they learnt is theirs.
 
-    regressors : of all outputs together, or one for each.   mean : inputs (D,), outputs (O,) of training.   learns :
-    whether they have ``partial_fit``.
+    parts : one, or a ``Regressors`` for each series that sees its own past alone.   mean : inputs (D,), outputs (O,) of
+    training.   learns : whether the regressors have ``partial_fit``.
     """
 
     table: LagTable
-    regressors: tuple
+    parts: tuple
     mean: tuple
     learns: bool
 
@@ -88,13 +103,13 @@ class LaggedDynamics(Dynamics):
 
     @property
     def params(self):
-        """The regressors."""
-        return self.regressors
+        """The regressors, of all outputs together or in the order of these, one for each or for those of a series."""
+        return tuple(regressor for part in self.parts for regressor in part.regressors)
 
     def check_verb(self, verb):
         """Raise where the regressors cannot do what a verb asks."""
         if verb == "partial_fit" and not self.learns:
-            name = type(self.regressors[0]).__name__
+            name = type(self.params[0]).__name__
             raise TypeError(
                 f"partial_fit needs a regressor that has it, but {name} does not: use one such as SGDRegressor, call "
                 "update, which only advances the memory, or fit again on all rows."
@@ -103,7 +118,7 @@ class LaggedDynamics(Dynamics):
     def terms(self, p):
         """Refuse export: a regressor has no equations in the language of export."""
         raise TypeError(
-            f"{type(self.regressors[0]).__name__} on lags cannot be exported: it has no equations for a single row. "
+            f"{type(self.params[0]).__name__} on lags cannot be exported: it has no equations for a single row. "
             "Use a model of tsrnn with the same lags, such as NARXRegressor or ARXRegressor, or save this one with "
             "joblib."
         )
@@ -112,9 +127,10 @@ class LaggedDynamics(Dynamics):
 
     def predicted(self, Z):
         """Predict the outputs (R, O) of a table Z (R, D')."""
-        if len(self.regressors) == 1:
-            return np.asarray(self.regressors[0].predict(Z), float).reshape(len(Z), -1)
-        return np.column_stack([regressor.predict(Z) for regressor in self.regressors]).astype(float)
+        out = np.empty((len(Z), self.n_outputs))
+        for part in self.parts:
+            out[:, part.outputs] = part.predicted(Z)
+        return out
 
     def run(self, X, Y, memory):
         """Follow rows X (N, D), Y (N, O) from a memory."""
