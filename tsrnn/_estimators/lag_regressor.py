@@ -113,7 +113,7 @@ class LagLearner(OfLags, Learner):
         return LaggedDynamics(np.zeros(0), net, parts, mean, _can_go_on(model))
 
     def _own_pasts(self, net):
-        """Lay out a ``Regressors`` for each series, which sees inputs and its own past; yields the list if there are some."""
+        """Yield ``Regressors`` of each of several series, as a list, which see inputs and its own past."""
         n, lags = self.n_series or net.n_outputs, self.past or len(net.output_lags)
         if n > 1 and lags:
             n_shared = net.width - n * lags
@@ -138,7 +138,7 @@ class LagLearner(OfLags, Learner):
 
 
 def _whole(net):
-    """Lay out the only ``Regressors`` where all outputs see the whole table."""
+    """Lay out the only ``Regressors`` where those of all outputs see the whole table."""
     return [Regressors((), np.arange(net.width), np.arange(net.n_outputs))]
 
 
