@@ -7,7 +7,7 @@ outputs; "most" is the largest ratio of the joint model's to that of the output'
 
 Run with the folder of the development series:
 
-    python tests/benchmarks/several_outputs.py DATA [--models ARX NARX]
+    python tests/benchmarks/several_outputs.py DATA [--models ARX NARX] [--only air "m4 748 1" walks]
 
 What it printed is in results/forecasting.md.
 """
@@ -18,16 +18,31 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import Ridge
 
-from tsrnn import ARXRegressor, ESNRegressor, GRURegressor, NARXRegressor
+from tsrnn import (
+    ARXRegressor,
+    AutoForecaster,
+    ESNRegressor,
+    Forecaster,
+    GRURegressor,
+    LagRegressor,
+    NARXRegressor,
+    TDNNRegressor,
+)
 
 
 ROWS, GROUP = 1500, 6
 MODELS = {
-    "ARX": lambda: ARXRegressor(),
-    "NARX": lambda: NARXRegressor(random_state=0),
-    "GRU": lambda: GRURegressor(output_lags="auto", random_state=0),
-    "ESN": lambda: ESNRegressor(output_lags="auto", random_state=0),
+    "ARX": lambda h: ARXRegressor(),
+    "NARX": lambda h: NARXRegressor(random_state=0),
+    "GRU": lambda h: GRURegressor(output_lags="auto", random_state=0),
+    "ESN": lambda h: ESNRegressor(output_lags="auto", random_state=0),
+    "Forecaster(ARX)": lambda h: Forecaster(ARXRegressor(), h),
+    "Forecaster(Ridge)": lambda h: Forecaster(Ridge(), h),
+    "Forecaster(TDNN)": lambda h: Forecaster(TDNNRegressor(random_state=0), h),
+    "LagRegressor(Ridge)": lambda h: LagRegressor(Ridge()),
+    "AutoForecaster": lambda h: AutoForecaster(h, time_budget=4, random_state=0),
 }
 
 
@@ -65,21 +80,22 @@ def errors(model, Y, horizon, season):
     return np.sqrt(np.mean((forecasts[: len(at)] - values[at]) ** 2, axis=(0, 1)) / np.minimum(*naive))
 
 
-def main(folder, names):
+def main(folder, names, only):
     """Print a table."""
+    cases = [case for case in tables(folder) if not only or any(name in case[0] for name in only)]
     for name in names:
         joint, alone = [], []
-        for table, *of in tables(folder):
-            Y, *steps = of
-            joint.append(errors(MODELS[name](), Y, *steps))
-            alone.append(np.concatenate([errors(MODELS[name](), Y[[column]], *steps) for column in Y]))
+        for table, Y, horizon, season in cases:
+            make, steps = MODELS[name], (horizon, season)
+            joint.append(errors(make(horizon), Y, *steps))
+            alone.append(np.concatenate([errors(make(horizon), Y[[column]], *steps) for column in Y]))
             means = [np.exp(np.mean(np.log(e[-1]))) for e in (joint, alone)]
             most = np.max(joint[-1] / alone[-1])
             print(
-                f"{name:6}{table:14}{Y.shape[1]:4}  together {means[0]:.3f}  each {means[1]:.3f}  most {most:.2f}"
+                f"{name:20}{table:14}{Y.shape[1]:4}  together {means[0]:.3f}  each {means[1]:.3f}  most {most:.2f}"
             )
         means = [np.exp(np.mean(np.log(np.concatenate(e)))) for e in (joint, alone)]
-        print(f"{name:6}all of these       together {means[0]:.3f}  each {means[1]:.3f}", flush=True)
+        print(f"{name:20}all of these       together {means[0]:.3f}  each {means[1]:.3f}", flush=True)
 
 
 if __name__ == "__main__":
@@ -89,5 +105,6 @@ if __name__ == "__main__":
     )
     parser.add_argument("data", type=Path)
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
+    parser.add_argument("--only", nargs="+", help="parts of names of tables")
     given = parser.parse_args()
-    main(given.data, given.models)
+    main(given.data, given.models, given.only)
