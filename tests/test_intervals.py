@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from public import others, paired
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold, TimeSeriesSplit
@@ -24,7 +24,7 @@ from tsrnn._estimators.intervals.calibration import growth, overlap, together
 from tsrnn._estimators.intervals.errors import Maker, Segment, forecast_errors, residuals
 from tsrnn._estimators.intervals.fans import _fan
 from tsrnn._estimators.intervals.local_scale import local_scale
-from tsrnn._estimators.intervals.pools import NEAR, conformal, packed, pools
+from tsrnn._estimators.intervals.pools import NEAR, NEAR_WORTH, conformal, packed, pools
 from tsrnn._estimators.intervals.segments import MOST_ROWS
 from tsrnn._series.units import runs_of
 from tsrnn.preprocessing import Difference
@@ -471,7 +471,9 @@ def test_holes_in_calibration_rows():
     errors = holes[rows[:, None] + np.arange(4)] - made[rows]
     for h in range(4):
         low, high = quantile_by_definition(errors[np.isfinite(errors[:, h]), h], 80)
-        np.testing.assert_allclose(out.loc[h, ["lo-80", "hi-80"]] - out["y"][h], [low, high], rtol=1e-6)
+        found = (out.loc[h, ["lo-80", "hi-80"]] - out["y"][h]).to_numpy(float) / [low, high]
+        assert found[0] == pytest.approx(found[1], rel=1e-6)  # as far out as overlapping errors want
+        assert found[0] == pytest.approx(1, rel=1e-6) if h == 0 else 1 <= found[0] < 1.03
 
 
 def test_errors_of_unknown_changes_do_not_count():
@@ -921,6 +923,23 @@ def test_errors_that_overlap_count_as_few():
     np.testing.assert_allclose(found, [1, 4, 12], rtol=0.2)
     white = overlap(np.arange(2900), rng.normal(size=(2900, 12, 1)))
     np.testing.assert_allclose(white, 1, atol=0.6)
+
+
+def test_errors_that_overlap_reach_further_and_are_sought_further():
+    """Of 1500 errors 20 hold as much as one: ends go out as Student's t of 75 does, of 800 near ones."""
+    rng = np.random.default_rng(1)
+    past, errors = rng.normal(size=(2, 1500, 1, 1))
+
+    def ends(shared):
+        near = pools(past, errors, 80, np.full((1, 1), shared))
+        return near[0][0], conformal(np.zeros((1, 1, 1)), packed(near), [80])[80]
+
+    pool, found = ends(20.0)
+    assert pool.errors.shape[1] == 20 * NEAR_WORTH
+    assert ends(1.0)[0].errors.shape[1] == NEAR[0]
+    quantiles = quantile_by_definition(pool.errors[np.searchsorted(pool.between, 0.0)], 80)
+    far = stdtrit(75, 0.9) * np.sqrt(1 + 1 / 75) / (stdtrit(800, 0.9) * np.sqrt(1 + 1 / 800))
+    np.testing.assert_allclose(np.ravel(found), np.multiply(far, quantiles), rtol=1e-4)
 
 
 def test_errors_of_one_time_count_as_few_where_they_are_alike():

@@ -9,6 +9,9 @@ forecast takes the errors e(1) <= ... <= e(k) of the nearest place.  With a shar
     -t(a), t(a) times size sqrt(1 + 1 / free)    where the errors are worth too few independent ones (``free``):
                                                  Student's t; errors made since calibration add to ``free``
 
+Errors of many steps overlap, so that k of them may be worth enough for quantiles, but fewer than k.  Quantiles then go
+beyond themselves as those of Student's t do, r(free) / r(k) times, r(n) = t(b; n) sqrt(1 + 1 / n), b the nominal share.
+
 Bounds: where what came lies on a bound (no rain), its error counts as infinite.  An end that reaches such errors is the
 bound itself.  A new value on the bound, like m of the k errors, has up to a share (m + 1) / (k + 1) at or beyond it.
 The share of rows on a bound changes faster with the forecast than the size of errors: it is that of NEARER ones.
@@ -16,6 +19,7 @@ The share of rows on a bound changes faster with the forecast than the size of e
 In kernels the pools of all columns (step after step, O outputs each) lie in flat arrays, place after place: ``Packed``.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +33,10 @@ from .adaptive import ALIKE, DEVIATION
 FREE = 2  # independent errors, as which any number counts at least
 TELLS = 0.5  # of the spread an error that came since, beside one of calibration: the spread lags behind it
 NEAR = 200, 0.1  # errors that count as near: at least this number and at least this share
+NEAR_WORTH = 40  # independent errors, as many as those near are worth at least: overlapping ones are often of one spell
 NEARER = 50, 0.1  # those that tell how many lie on a bound, likewise
 BESIDE = 1  # steps before and after, whose errors count too where there are more than enough
+WORTH = np.geomspace(FREE, 5000, 60)  # independent errors, between which r(n) is interpolated
 PLACES = 50  # forecasts at which quantiles are found; the nearest serves
 
 
@@ -42,6 +48,17 @@ def needed(level):
 def n_near(n, level):
     """Return how many of n errors count as near, for levels up to this one."""
     return min(n, max(NEAR[0], round(NEAR[1] * n), needed(level)))
+
+
+@lru_cache(maxsize=16)
+def _reaches(level):
+    """Compute how far Student's t of ``WORTH`` errors reach for a new one, r(n) at the head, (60,)."""
+    return stdtrit(WORTH, (100 + level) / 200) * np.sqrt(1 + 1 / WORTH)
+
+
+def _reach(level, n):
+    """Return r(n) at the head, like n."""
+    return np.interp(np.log(n), np.log(WORTH), _reaches(level))
 
 
 @kept("pool")
@@ -78,11 +95,12 @@ def _pool(forecasts, errors, sides, h, level, shared):
     """Make the ``Pool`` of step h, of forecasts and errors (n, steps); the steps on either side make fans smoother."""
     n_own = np.isfinite(errors[:, h]).sum()
     beside = min(BESIDE, h, errors.shape[1] - 1 - h) if n_own > NEAR[0] else 0
+    n_steps = 2 * beside + 1
     forecasts, errors, sides = (v[:, h - beside : h + beside + 1].ravel() for v in (forecasts, errors, sides))
     counts = np.isfinite(errors)
     order = np.argsort(forecasts[counts], kind="stable")
     forecasts, errors, sides = (v[counts][order] for v in (forecasts, errors, sides))
-    k = n_near(len(errors), level)
+    k = min(len(errors), n_steps * max(n_near(n_own, level), round(NEAR_WORTH * shared)))
     free = max(FREE, min(k, n_own / shared))
     centers, near, means = (
         _on_bounds(forecasts, errors, sides, k) if sides.any() else _near(forecasts, errors, k)
@@ -168,6 +186,11 @@ class Packed(NamedTuple):
         """Return mean absolute errors at places (K, C)."""
         return self.means[self.ends[2, :-1] + places]
 
+    def further(self, level, n):
+        """Return how many times further out ends lie because errors overlap, (M, C).   n : as for ``outside``."""
+        worth = np.clip(self.free + TELLS * n, FREE, np.maximum(self.k, FREE))
+        return _reach(level, worth) / _reach(level, np.maximum(self.k, FREE))
+
     def outside(self, levels, places, scores, sides, n):
         """Return the shares of errors at places (K, C) at and beyond scores (K, C), below and above, (K, P, 2, C).
 
@@ -175,10 +198,12 @@ class Packed(NamedTuple):
         negative.   n : (K, C), independent errors that came since, which tell of the spread too.
         """
         out = np.empty((len(scores), len(levels), 2, scores.shape[1]))
-        reached = np.where(sides == 0, scores, np.copysign(np.inf, sides))
-        places, reached = np.require(places, np.int64, "CAW"), np.require(reached, float, "CAW")
-        share_beyond(self.errors, self.ends, self.k, places, reached, out)
+        reached, shares = np.where(sides == 0, scores, np.copysign(np.inf, sides)), np.empty_like(out[:, :1])
+        places = np.require(places, np.int64, "CAW")
         for i, p in enumerate(levels):
+            near = np.require(reached / self.further(p, n), float, "CAW")
+            share_beyond(self.errors, self.ends, self.k, places, near, shares)
+            out[:, i] = shares[:, 0]
             few = self.free < needed(p)
             if few.any():
                 free, size = (
@@ -202,6 +227,7 @@ class Packed(NamedTuple):
             ratio = ndtri(tails) / ndtri(1 / (self.k + 1))
             out[is_beyond] = np.maximum(out[is_beyond], 0) * ratio[is_beyond]
         for i, p in enumerate(levels):
+            out[:, i] *= self.further(p, n)[:, None]
             few = self.free < needed(p)
             if few.any():
                 free = self.free[few] + TELLS * n[:, None, few]
