@@ -343,6 +343,7 @@ def test_a_net_of_a_walk_learns_levels_and_leaves_it_to_the_mean(name):
     np.testing.assert_allclose(*ahead, rtol=1e-3)
 
 
+@pytest.mark.filterwarnings("ignore:ARXRegressor does not use")
 def test_an_arx_of_inputs_that_hardly_tell_is_such_a_mean():
     """Learnt in pieces it is that of all rows; lags of y that are given are not averaged with others."""
     y, *x = np.random.default_rng(1).normal(size=(3, 400)).cumsum(axis=1)
@@ -379,7 +380,8 @@ def seasonal(n, season):
 )
 def test_walks_that_tell_nothing_are_left_out_where_lags_are_found(model):
     x, y = np.random.default_rng(0).normal(size=(400, 9)).cumsum(axis=0), driven(400)[1]
-    assert np.isinf(model.fit(x[:300], y[:300]).x_scaler_.scale).all()
+    with pytest.warns(UserWarning, match=r"does not use column\(s\) 0, 1, .*, 8 of X, which wander"):
+        assert np.isinf(model.fit(x[:300], y[:300]).x_scaler_.scale).all()
     found = model.lags_.output_lags
     np.testing.assert_array_equal(model.predict(x[300:]), model.predict(1e3 * x[300:]))
     assert found == clone(model).fit(None, y[:300]).lags_.output_lags  # chosen without them
@@ -392,7 +394,8 @@ def test_inputs_that_drive_y_and_those_that_keep_their_range_are_used():
     noise, (cause, *walks) = steps[:, :2], steps[:, 2:].cumsum(axis=0).T
     y = lfilter([0.5], [1, -0.5], cause) + 0.1 * rng.normal(size=400)
     x = np.column_stack([cause, noise, *walks, np.ones(400)])
-    used = np.isfinite(ARXRegressor().fit(x, y).x_scaler_.scale)
+    with pytest.warns(UserWarning, match=r"does not use column\(s\) [345]"):
+        used = np.isfinite(ARXRegressor().fit(x, y).x_scaler_.scale)
     assert used[:3].all()
     assert not used[-1]
     assert used[3:6].sum() < 3

@@ -327,6 +327,9 @@ WARN = {  # calls that warn, each of them for one reason
         FRAME[NEW], start=(FRAME[78:80], TARGET[78:80])
     ),
     "series of one row": lambda: tsrnn.ESNClassifier(5).fit(X[:20, None], [0, 1] * 10),
+    "columns that are not used": lambda: clone(ARX).fit(
+        np.random.default_rng(0).normal(size=(len(y), 9)).cumsum(axis=0), y.cumsum()
+    ),
     "y among the inputs": lambda: clone(ARX).fit(FRAME.assign(y=TARGET), TARGET),
     "labels of one row each": lambda: tsrnn.ESNClassifier(5).fit(X[:20], np.arange(20)),
     "two texts": lambda: tsrnn.ESNClassifier(5).fit(

@@ -10,6 +10,7 @@ from .._series.seasons import index_of
 from .._series.targets import least_amounts, resolve_bounds, resolve_target
 from .._series.units import differ_in_size, scaled_by_series, with_new_scales
 from .._training.losses import has_log_link, resolve_loss
+from .._warn import warn
 from .chosen_lags import averages_changes, long_pieces, most_lags
 from .fitted import Goal
 
@@ -48,7 +49,21 @@ def inputs_used(estimator, learner, table, pieces, form):
     U, X, counts = ([V[p] for p in pieces] for V in (table.y, table.X, table.weight > 0))
     late = ~estimator._columns_known_ahead() if hasattr(learner, "inner") else None
     options = {"counts": counts, "horizon": getattr(estimator, "horizon", None), "late": late}
-    return used_inputs(U, X, index_of(table.parts[0].stamps), **options)
+    used = used_inputs(U, X, index_of(table.parts[0].stamps), **options)
+    _warn_of_unused(estimator, X, used)
+    return used
+
+
+def _warn_of_unused(estimator, X, used):
+    """Warn of columns of X, a list of (N, F), that change and are not used."""
+    names = getattr(estimator, "feature_names_in_", range(estimator.n_features_in_))
+    changes = [min(map(np.nanmin, of)) < max(map(np.nanmax, of)) for of in zip(*(V.T for V in X))]
+    unused = [repr(name) for name, changing, seen in zip(names, changes, used) if changing and not seen]
+    if unused:
+        warn(
+            f"{type(estimator).__name__} does not use column(s) {', '.join(unused)} of X, which wander: without them a "
+            "linear model forecasts held rows better. To use them all the same, give input_lags and output_lags."
+        )
 
 
 def _goal_of_means(estimator, table, target, bounds):

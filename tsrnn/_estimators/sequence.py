@@ -120,7 +120,7 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             index of X (or of y) the series is cut, and no lag reaches over the gap; but models that see y take up to
             ten missing rows for rows without y (with the X before them), unless too many are missing.
             Where lags of y are found ("auto"), columns that wander, as levels and counts of time do, are not used if
-            held rows are forecast better without them; ``x_scaler_.scale`` is infinite there.
+            held rows are forecast better without them, with a warning; ``x_scaler_.scale`` is infinite there.
             Several series: frames with a MultiIndex (series, time), ``groups``, the constructor's ``series``, a list
             of arrays or frames, or an array of shape (n_series, n_timesteps, n_features). Neither lags nor states
             reach from one series into another.
