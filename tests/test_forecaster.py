@@ -743,6 +743,7 @@ def test_search_and_scorer():
         "check_sample_weight_equivalence_on_dense_data": "a weight of 0 is not deletion",
     },
 )
+@pytest.mark.filterwarnings("ignore:Forecaster does not use column")  # rows sorted by y
 def test_scikit_learn(estimator, check):
     check(estimator)
 

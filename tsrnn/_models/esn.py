@@ -349,9 +349,11 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         value = getattr(self, name)
         value = default if isinstance(value, str | None) and value == usual else value
-        values = list(value) if np.iterable(value) and not isinstance(value, str) else [value] * n
+        one_each = np.iterable(value) and not isinstance(value, str)
+        values = list(value) if one_each else [value] * n
+        words = () if one_each or usual is None else (usual,)
         for v in values:
-            check_number(name, v, 0, high, **kw)
+            check_number(name, v, 0, high, words=words, **kw)
         if len(values) != n:
             raise ValueError(
                 f"{name}={value!r} has {len(values)} numbers for {n} layers: give one, or one for each."

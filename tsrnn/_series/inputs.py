@@ -8,7 +8,7 @@ that do not overlap: those that tell least alone are left out first, each where
 
 and all of them, where those left do so much harm together.  A constant is left out anyway.  An input that keeps its
 range is used whatever a linear model makes of it: what it tells may be no line.  What is not known ahead is seen a
-quarter of the steps late.
+quarter of the steps late.  Fewer than a hundred rows do not tell what wanders.
 
 What the rule is worth: tests/benchmarks/results/defaults.md, "Linear models beside inputs".
 """
@@ -36,6 +36,7 @@ ROOT = -2.9  # t of a unit root, below which a column does not wander
 DOUBT = 0.15  # of errors, in logs, over sqrt(m)
 LATE = 0.25  # of the steps
 SHIFTS = 0, 1, 2  # lags of inputs
+LEAST_ROWS = 100
 MOST_JUDGED = 30  # wandering columns, of which more are used together or not at all
 
 
@@ -47,7 +48,7 @@ def used_inputs(U, X, index=None, *, counts, horizon=None, late=None):
     used = np.array(
         [max(map(np.nanmax, of)) > min(map(np.nanmin, of)) for of in zip(*(E.T for E in X))], bool
     )
-    if not 0 < used.sum() <= MOST_INPUTS:
+    if not 0 < used.sum() <= MOST_INPUTS or max(map(len, U)) < LEAST_ROWS:
         return used
     U, X = near_one(U), near_one([E[:, used] for E in X])
     sample = sample_of(U, X, index, horizon, counts)
