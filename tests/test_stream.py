@@ -151,6 +151,21 @@ def test_words_series_and_missing_inputs():
         tsrnn.Stream(model, series="c")
 
 
+@pytest.mark.parametrize("bounds", [None, (-9.0, "a")])  # compiled, and followed in Python
+def test_a_row_of_a_frame_in_another_order_is_refused(bounds):
+    rows = pd.DataFrame(X + 9 * (bounds is not None), columns=["a", "b"])
+    y = pd.DataFrame({"u": NUMBERS, "v": -NUMBERS})
+    model = tsrnn.ARXRegressor(1, 1, target_bounds=bounds).fit(rows[:120], y[:120])
+    x, after = rows.iloc[120], y.iloc[120]
+    stream = tsrnn.Stream(model)
+    assert (stream._row is None) == (bounds is not None)
+    wanted = tsrnn.Stream(model).step(x.to_numpy(), after.to_numpy())
+    for turned in ((x[["b", "a"]], after), (x, after[["v", "u"]])):
+        with pytest.raises(ValueError, match=r"^[xy] has the columns .* give them in that order"):
+            stream.step(*turned)
+    assert (stream.step(x, pd.Series(after.to_numpy())) == wanted).all()  # without names: as they come
+
+
 def test_what_no_stream_does():
     model = tsrnn.ARXRegressor().fit(X[:120], NUMBERS[:120])
     with pytest.raises(ValueError, match="start='now' is unknown"):

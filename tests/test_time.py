@@ -1125,6 +1125,12 @@ def test_outputs_of_every_container(made_by):
         for verb in (model.score, model.update, model.partial_fit):
             with pytest.raises(ValueError, match=r"^y has the columns \['b', 'a'\], but .* in that order"):
                 verb(None, other)
+    with pytest.raises(ValueError, match=r"^y has the columns \['b', 'c'\], but .* in that order"):
+        model.update(None, make({"b": wave, "c": wave}))  # b has moved, whatever c is
+    with pytest.raises(
+        ValueError, match=r"y has 3 outputs, but the model was fitted with 2, \['a', 'b'\]: give as many"
+    ):
+        model.update(None, make({"a": wave, "b": wave, "c": wave}))
     assert model.update(None, make({"c": wave, "d": -2 * wave})).forecast(1).columns.tolist() == ["a", "b"]
 
 

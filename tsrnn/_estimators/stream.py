@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from .._nets.compiled import compiled, walk
 from .._nets.memory import FromRest
+from .._series.checks import check_order
 from .._series.targets import MAX_FLOAT
 from .._series.units import scaled_as
 from .following import follow
@@ -153,7 +154,8 @@ class Stream:
         Raises
         ------
         ValueError
-            x has another width, or a NaN that ``missing`` does not allow; or y is not of a kind with that of training.
+            x has another width, or a NaN that ``missing`` does not allow; or y is not of a kind with that of training;
+            or one of them is a Series with its columns in another order.
         """
         x = () if x is None else x
         if self._row is None:
@@ -194,6 +196,8 @@ class Stream:
 
     def _numbers(self, x):
         """Return a row as numbers."""
+        if type(x) is pd.Series:
+            check_order("x", x.index, getattr(self.model, "feature_names_in_", None))
         x = self._coded(x) if self._categories else x
         try:
             return np.asarray(x, np.float64)
@@ -240,6 +244,8 @@ class Stream:
 
     def _measured(self, y):
         """Read a measured y, (1, O), NaN where unknown; returns it and its levels."""
+        if type(y) is pd.Series:
+            check_order("y", y.index, self._fitted.form.y_names)
         y = pd.Series([y]) if np.ndim(y) == 0 else np.asarray(y)[None]
         Y, _ = self.model._check_y(y, self._fitted)
         units = self._fitted.units

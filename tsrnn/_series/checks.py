@@ -215,17 +215,23 @@ def _is_ready(y):
 def check_outputs(y, Y, known, n_outputs):
     """Raise where the columns of y, in Y (N, O), are not those of training, ``known``."""
     if Y.shape[1] != n_outputs:
+        named = "" if known is None or n_outputs == 1 else f", {list(known)}"
         raise ValueError(
-            f"y has {Y.shape[1]} outputs, but the model was fitted with {n_outputs}: give as many."
+            f"y has {Y.shape[1]} outputs, but the model was fitted with {n_outputs}{named}: give as many."
             + across(len(Y), n_outputs)
         )
-    names = column_names(y) if n_outputs > 1 else None
+    if n_outputs > 1:
+        check_order("y", column_names(y), known)
+
+
+def check_order(name, names, known):
+    """Raise where a column has moved from its place in training, ``known``; renamed ones are accepted."""
     if names is None or known is None:
         return
     names, known = list(names), list(known)
-    if names != known and set(names) == set(known):
-        raise ValueError(  # renamed columns are accepted, reordered ones are not
-            f"y has the columns {names}, but the model was fitted with {known}: give them in that order."
+    if any(one in known and one != there for one, there in zip(names, known)):
+        raise ValueError(
+            f"{name} has the columns {names}, but the model was fitted with {known}: give them in that order."
         )
 
 
