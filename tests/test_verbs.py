@@ -1238,6 +1238,11 @@ def test_a_free_run_that_runs_away_is_said():
     with pytest.warns(UserWarning, match=r"runs away: from row 1\d on"):
         out = model.predict(u)
     assert out[-1] > 1e5 * growing.max()
+    linear = tsrnn.ARXRegressor(0, 1, target_transform=None).fit(
+        u + np.arange(60.0)[:, None] % 7, growing % 5
+    )
+    with pytest.warns(UserWarning, match="runs away.* Look for inputs, or a measured y, far from those"):
+        linear.predict(u + 1e9)  # no words about layers, which it has not
 
 
 def test_score_reads_the_index_of_y_and_each_output_where_it_was_measured():

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._nets.direct import Direct
+from .._nets.dynamics import FAR_INPUTS
 from .._series import timeline as timelines
 from .._series.seasons import Calendar
 from .._series.stamps import PER_SECOND, to_index
@@ -124,7 +125,7 @@ class Blend(Direct):
     leans: bool = False
 
     whole_errors = True
-    cure = "Look for inputs far from those in training, or give target_bounds."
+    cure = FAR_INPUTS
 
     @property
     def n_outputs(self):

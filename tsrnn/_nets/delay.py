@@ -14,7 +14,7 @@ from .._training.initial import glorot
 from .._values import kept
 from . import delay_kernels as kernels
 from . import equations
-from .dynamics import Dynamics, side_by_side
+from .dynamics import FAR_INPUTS, Dynamics, side_by_side
 from .memory import moved_on
 from .symbols import Symbols
 
@@ -284,6 +284,11 @@ class DelayDynamics(Dynamics):
     plan: Plan
     mean: tuple
     input_lag: float
+
+    @property
+    def cure(self):
+        """What to do about a free run that runs away; a linear model, such as ARX, has no layers to choose."""
+        return FAR_INPUTS if len(self.plan.shapes) == 1 else Dynamics.cure
 
     @property
     def lead(self):

@@ -20,6 +20,9 @@ from .memory import constant
 LONG = 2**23  # numbers of long runs side by side
 
 
+FAR_INPUTS = "Look for inputs, or a measured y, far from those in training, or give target_bounds."
+
+
 @dataclass(frozen=True, eq=False)
 class Dynamics:
     """A fitted model, apart from the user's units; never changed.

@@ -24,7 +24,7 @@ from .._series.timeline import last_known
 from .._series.units import Series
 from .._values import kept
 from .direct import Direct
-from .dynamics import Dynamics
+from .dynamics import FAR_INPUTS, Dynamics
 from .memory import Memory, constant
 from .shifts import Columns
 
@@ -179,7 +179,7 @@ class Horizons(Direct):
     members: tuple
     mean: tuple
 
-    cure = "Look for inputs far from those in training, or give target_bounds."
+    cure = FAR_INPUTS
 
     @property
     def lead(self):

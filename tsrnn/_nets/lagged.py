@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._values import kept
-from .dynamics import Dynamics
+from .dynamics import FAR_INPUTS, Dynamics
 from .memory import moved_on
 
 
@@ -79,7 +79,7 @@ class LaggedDynamics(Dynamics):
     mean: tuple
     learns: bool
 
-    cure = "Look for inputs far from those in training, or give target_bounds."
+    cure = FAR_INPUTS
 
     @property
     def lead(self):
