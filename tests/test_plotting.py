@@ -250,6 +250,8 @@ def test_errors_by_horizon(hours):
     assert list(single.lines_) == ["ARXRegressor"]
     with pytest.raises(ValueError, match="metric='RMS' is not a column"):
         BacktestDisplay.from_backtests(results, metric="RMS")
+    with pytest.raises(TypeError, match="results holds a list: give a Backtest, or a dict"):
+        BacktestDisplay.from_backtests(list(results.values()))
     covered = {"A": backtest(model, X[400:], y[400:], 3, level=80)}
     ax = BacktestDisplay.from_backtests(covered, metric="coverage-80").ax_
     assert [line.get_ydata()[0] for line in ax.lines][-1] == 0.8

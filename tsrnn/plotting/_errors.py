@@ -126,6 +126,11 @@ class BacktestDisplay(Display):
         display : BacktestDisplay
         """
         results = results if isinstance(results, dict) else {"backtest": results}
+        for result in results.values():
+            if not hasattr(result, "errors"):
+                raise TypeError(
+                    f"results holds a {type(result).__name__}: give a Backtest, or a dict {{name: Backtest}}."
+                )
         tables, several = {}, False
         for name, result in results.items():
             table = result.errors
