@@ -193,7 +193,8 @@ def load_oil_price(*, return_X_y=False):
     data : :class:`~sklearn.utils.Bunch`
         target : Series (8611,)
             ``price`` in US dollars a barrel. NaN on 290 holidays.
-        data, frame : DataFrame (8611, 0), there are no inputs, and (8611, 1), the target
+        data, frame : DataFrame (8611, 0) and (8611, 1)
+            No inputs, and the target.
         feature_names, target_names, DESCR, filename
             The columns, the source with licence and traps, the CSV file.
 
@@ -230,7 +231,8 @@ def load_sunspots(*, return_X_y=False):
     data : :class:`~sklearn.utils.Bunch`
         target : Series (309,)
             ``sunspots``, a count index without unit; each year stands at its 1 January.
-        data, frame : DataFrame (309, 0), there are no inputs, and (309, 1), the target
+        data, frame : DataFrame (309, 0) and (309, 1)
+            No inputs, and the target.
         feature_names, target_names, DESCR, filename
             The columns, the source with licence and traps, the CSV file.
 
@@ -266,7 +268,8 @@ def load_co2(*, return_X_y=False):
     data : :class:`~sklearn.utils.Bunch`
         target : Series (2284,)
             ``co2`` in parts per million by volume. NaN in 59 weeks.
-        data, frame : DataFrame (2284, 0), there are no inputs, and (2284, 1), the target
+        data, frame : DataFrame (2284, 0) and (2284, 1)
+            No inputs, and the target.
         feature_names, target_names, DESCR, filename
             The columns, the source with licence and traps, the CSV file.
 
@@ -306,7 +309,8 @@ def load_laser(*, return_X_y=False):
         target : Series (10093,)
             ``intensity``, the eight-bit reading 0 to 255, without unit. The record has no time stamps: the
             index counts the samples.
-        data, frame : DataFrame (10093, 0), there are no inputs, and (10093, 1), the target
+        data, frame : DataFrame (10093, 0) and (10093, 1)
+            No inputs, and the target.
         feature_names, target_names, DESCR, filename
             The columns, the source with licence and traps, the CSV file.
 
