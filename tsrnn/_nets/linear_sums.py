@@ -221,7 +221,7 @@ class Dual(NamedTuple):
         pivot, QX = self._divided(alpha)
         weight, yy = self.rows.weight, np.sum(self.rows.Y**2, axis=0)
         spread = np.log(weight) + np.log(pivot).sum() - len(pivot) * np.log(alpha)
-        return minus_log_evidence(alpha * np.sum(self.QY * QX, axis=0), yy, weight, bias, spread, alpha)
+        return minus_log_evidence(alpha * np.sum(self.QY * QX, axis=0), yy, weight, bias, spread)
 
     def solved(self, penalties):
         """Return the weights (P, K) at penalties (P,), of which all but the last are the same."""

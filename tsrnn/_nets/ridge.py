@@ -160,7 +160,7 @@ class Normal(NamedTuple):
             W = lapack.dpotrs(chol, self.ZY)[0]
         errors = self.yy - np.sum(W * self.ZY, axis=0)
         spread = 2 * np.log(chol.diagonal()).sum() - (len(A) - bias) * np.log(alpha)
-        return minus_log_evidence(errors, self.yy, self.weight, bias, spread, alpha)
+        return minus_log_evidence(errors, self.yy, self.weight, bias, spread)
 
 
 @kept("sums")
@@ -339,7 +339,7 @@ def likely_alpha(systems, bias):
     return float(size * 10.0**best.x)
 
 
-def minus_log_evidence(errors, yy, weight, bias, spread, alpha):
+def minus_log_evidence(errors, yy, weight, bias, spread):
     """Return -2 log evidence of each output, (O,), up to a constant.
 
     errors, yy : (O,), J at its least, and Y'Y.   weight : N.   spread : log det(Z'Z + alpha D) - P log alpha.
@@ -347,9 +347,7 @@ def minus_log_evidence(errors, yy, weight, bias, spread, alpha):
     told = errors > RESOLUTION * yy
     n = max(weight - bias, weight / 2)  # weights of rows may be small
     known = n * np.log(np.where(told, errors, 1.0)) + spread
-    return np.where(
-        told, known, np.where(yy > 0, np.inf, -alpha)
-    )  # a constant y is scaled to 0: any alpha fits
+    return np.where(told, known, np.where(yy > 0, np.inf, 0.0))  # a constant tells nothing
 
 
 # ---------------------------------------------------------------------------------------- many alphas
