@@ -169,6 +169,15 @@ def test_of_several_outputs_each_is_told_by_its_own_past_unless_others_help(insi
     assert all(regressor.n_features_in_ == 6 for regressor in regressors)
 
 
+def test_rounding_of_a_constant_output_does_not_decide():
+    """0.1 is told to the last bit by its own past, and to one more by that of all."""
+    rng = np.random.default_rng(0)
+    leader = rng.normal(size=90).cumsum()
+    Y = np.column_stack([leader, np.roll(leader, 2) + 0.1 * rng.normal(size=90), np.full(90, 0.1)])
+    model = LagRegressor(LinearRegression(), output_lags=3, target_transform=None).fit(None, Y)
+    assert [regressor.n_features_in_ for regressor in model.estimators_] == [9]
+
+
 def test_weights_are_the_regressors():
     w = np.where(np.arange(CUT) < 200, 1.0, 3.0)
     rows = np.arange(24, CUT)

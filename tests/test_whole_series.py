@@ -364,6 +364,28 @@ def test_answers_to_series_left_out():
     assert sum(np.array_equal(p, of_size) for of_size in sizes) == 1
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_few_series_left_out_are_not_answered_by_their_own_labels(bias):
+    """Fewer series than columns, and next to no penalty: the fit leaves nothing, 1 - h is rounding."""
+    rng, learner = np.random.default_rng(6), tsrnn.ESNClassifier(12, readout_bias=bias)._learner()
+    V, S, y, w = (
+        rng.normal(size=(6, 2)),
+        rng.normal(size=(7, 12)),
+        rng.normal(size=(6, 2)),
+        rng.uniform(0.5, 2, 6),
+    )
+
+    def solved(counts):
+        sums = add_rows(no_sums(14 + bias, 2), learner.columns, V, S, y, counts, w)
+        return sums, ridge(next(iter(sums.normal())), 1e-7, bias)
+
+    sums, W = solved(np.arange(6))
+    Z, _ = feature_rows(learner.columns, V, S, y, np.arange(6))
+    out = answers_left_out(learner.p, sums, 1e-7, W.ravel(), (Z, y, w))
+    alone = [Z[k] @ solved(np.delete(np.arange(6), k))[1] for k in range(6)]
+    np.testing.assert_allclose(out, alone, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("solver", ["adam", "lbfgs", "sgd"])
 def test_solvers_and_threads(solver):
     model = small("LSTMClassifier", solver=solver).set_params(max_iter=10)
@@ -530,6 +552,13 @@ def test_an_echo_state_network_is_as_sure_as_on_series_left_out():
     labels = np.where(rng.random(240) < 0.25, rng.integers(0, 2, 240), series[:, -1, 0] > 0)
     model = tsrnn.ESNClassifier(100, pooling="last", alpha=1e-3, random_state=0).fit(series[:60], labels[:60])
     assert model.log_loss(series[60:], labels[60:]) < np.log(2)
+
+
+def test_a_reservoir_of_whole_series_can_be_listed():
+    """Rows to measure its memory on are not kept: ``dir`` asks for every attribute."""
+    model = small("ESNClassifier").fit(X, Y)
+    assert "alpha_" in dir(model)
+    assert not hasattr(model, "memory_length_")
 
 
 # ---------------------------------------------------------------------------------------- readouts of reservoirs

@@ -18,32 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from dirty_series import MODELS as OTHERS
 from sklearn.linear_model import Ridge
 
-from tsrnn import (
-    ARXRegressor,
-    AutoForecaster,
-    ESNRegressor,
-    Forecaster,
-    GRURegressor,
-    LagRegressor,
-    NARXRegressor,
-    TDNNRegressor,
-)
+from tsrnn import LagRegressor
 
 
 ROWS, GROUP = 1500, 6
-MODELS = {
-    "ARX": lambda h: ARXRegressor(),
-    "NARX": lambda h: NARXRegressor(random_state=0),
-    "GRU": lambda h: GRURegressor(output_lags="auto", random_state=0),
-    "ESN": lambda h: ESNRegressor(output_lags="auto", random_state=0),
-    "Forecaster(ARX)": lambda h: Forecaster(ARXRegressor(), h),
-    "Forecaster(Ridge)": lambda h: Forecaster(Ridge(), h),
-    "Forecaster(TDNN)": lambda h: Forecaster(TDNNRegressor(random_state=0), h),
-    "LagRegressor(Ridge)": lambda h: LagRegressor(Ridge()),
-    "AutoForecaster": lambda h: AutoForecaster(h, time_budget=4, random_state=0),
-}
+MODELS = {**OTHERS, "LagRegressor(Ridge)": lambda h: LagRegressor(Ridge())}
 
 
 def tables(folder):

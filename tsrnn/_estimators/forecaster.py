@@ -382,6 +382,9 @@ class Forecaster(MetaEstimatorMixin, KnownAhead, SequenceRegressor):
     own forecasts after each ``horizon`` rows. ``predict_ahead(X, y, steps=j)`` gives the j-th step of the forecast made
     j rows before each row; there "multi_output" holds the last inputs known ahead for what lies behind the end of X.
 
+    Several outputs, of "multi_output" and "direct", are told by each other's past as far as that is worth it: in a
+    linear model, also the one beside a net, by evidence, in a regressor of scikit-learn's kind by errors on held rows.
+
     Where y is not measured, the forecast takes its place in later lags. ``fit`` does not learn from such lags, unless
     more than three rows in ten have some: then a linear autoregression fills them, for any row to be learnt whose y was
     measured. A row's sample_weight is that of its y; of several targets in a row, the mean.

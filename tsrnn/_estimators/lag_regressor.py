@@ -35,6 +35,9 @@ from .regressor import SequenceRegressor
 from .sequence import Sequence
 
 
+ROUNDING = 1e-16  # of the squares of an output
+
+
 @kept("rows by heart")
 class ByHeart(NamedTuple):
     """How much a regressor may have learnt by heart: each of its n rows, for all that is known of it."""
@@ -152,11 +155,12 @@ def _regressors(model, Z, T, w):
 
 
 def _log_error(dynamics, examples):
-    """Average the logs of the squared errors of all outputs."""
+    """Average the logs of the squared errors of all outputs; those below rounding, as of a constant, count as that."""
     Z, T, w, _ = examples
-    squares = np.where(np.isfinite(T), (dynamics.predicted(Z) - T) ** 2, np.nan)
-    means = np.nansum(squares * w[:, None], axis=0) / np.maximum(np.isfinite(T).T @ w, 1e-300)
-    return float(np.mean(np.log(np.maximum(means, 1e-300))))
+    weights = np.where(np.isfinite(T), w[:, None], 0.0)
+    T = np.nan_to_num(T)
+    errors, squares = (np.sum(weights * V**2, axis=0) for V in (dynamics.predicted(Z) - T, T))
+    return float(np.mean(np.log(np.maximum(errors, ROUNDING * squares + 1e-300))))
 
 
 def _examples(table, series):

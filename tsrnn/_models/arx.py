@@ -107,8 +107,9 @@ class ARXRegressor(SequenceRegressor):
     """Linear autoregression with exogenous inputs (ARX), by ridge regression.
 
     y(t) = b + sum_k a_k y(t - k) + sum_l c_l x(t - l) [1]_, fitted one step ahead from measured y, exactly and in one
-    pass. The linear model that a net has to beat. ``partial_fit`` gives what a fit to all rows would (with the scaling
-    and the lags of the first fit), unless more than three rows in ten look back at a y that was not measured.
+    pass. The linear model that a net has to beat. ``partial_fit`` gives what a fit to all rows would (with the
+    scaling, the lags and, of a mean, the shares that the first fit found), unless more than three rows in ten look
+    back at a y that was not measured.
 
     Parameters
     ----------

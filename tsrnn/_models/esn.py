@@ -376,6 +376,9 @@ class EchoStateNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def memory_length_(self):
         """Steps until the states from zeros and from the mean state are within 1% of their first distance."""
         trained = self._trained()
+        if not trained.carry.probe:
+            name = type(self).__name__
+            raise AttributeError(f"{name} of whole series keeps no rows to measure its memory on.")
         return memory_length(trained.dynamics, *trained.carry.probe)
 
     @property

@@ -2,12 +2,14 @@
 
     z(i) = [1, v, x, (x - m)^2]   of series i, the last row or the mean of all rows; m, the mean state of all series
     (Z'Z + alpha I) W = Z'Y       over series; v, x and (x - m)^2 are centred and scaled first
-    y - (y - Z W) / (1 - h)       the answer to a series by the readout of all others, h its leverage [1]
+    y - (y - Z W) / (1 - h)       the answer to a series by the readout of all others, h its leverage [1]; where series
+                                  are fewer than columns, by the dual [2]
 
 Means of squares tell how far states swing, which their means do not.  A readout of (x - m)^2 is one of x and x^2.
 
 [1] D. M. Allen, "The relationship between variable selection and data augmentation and a method for prediction",
     Technometrics 16(1), 1974.
+[2] G. C. Cawley, "Leave-one-out cross-validation based model selection criteria for weighted LS-SVMs", IJCNN, 2006.
 """
 
 from dataclasses import replace
@@ -23,10 +25,8 @@ from .._nets.ridge import add_rows, feature_rows, no_sums, ridge
 from .._training.monitor import progress
 
 
-LEAKS = (
-    0.9,
-    (0.9, 0.3),
-)  # that are tried: of all units, and by turns, as some see what is quick, some what is slow
+# That are tried: of all units, and by turns, as some see what is quick, some what is slow.
+LEAKS = 0.9, (0.9, 0.3)
 LEAST_FREE = 1e-3  # of a series' answer, that the series itself leaves to the others
 
 
@@ -126,17 +126,37 @@ def _pool_one(p, dynamics, series):
 
 
 def answers_left_out(p, sums, alpha, theta, rows):
-    """Compute answers (S, O) to series by readouts of all others: y - (y - Z W) / (1 - h), h the leverages [1].
+    """Compute answers (S, O) to series by readouts of all others.
 
     rows : Z (S, P), y (S, O), weights (S,).
     """
     Z, Y, w = rows
     errors = Y - Z @ theta.reshape(sums.P, sums.O)
     for normal in sums.normal():
-        reach = ridge(normal._replace(ZY=np.ascontiguousarray(Z.T)), alpha, p.readout_bias)
-        h = w * np.einsum("sp,ps->s", Z, reach)
-        errors[:, normal.outputs] /= np.maximum(1 - h, LEAST_FREE)[:, None]
+        o = normal.outputs
+        known = np.isfinite(Y[:, o]).all(axis=1)
+        if alpha > 0 and known.sum() <= sums.P:
+            at = np.ix_(known, o)
+            errors[at] = _errors_by_series(Z[known], Y[at], w[known], alpha, p.readout_bias)
+        else:
+            reach = ridge(normal._replace(ZY=np.ascontiguousarray(Z.T)), alpha, p.readout_bias)
+            h = w * np.einsum("sp,ps->s", Z, reach)
+            errors[:, o] /= np.maximum(1 - h, LEAST_FREE)[:, None]
     return Y - errors
+
+
+def _errors_by_series(Z, Y, w, alpha, bias):
+    """Compute errors (S, O) on series left out where these are fewer than columns: a(i) / (M^-1)(i, i) [2].
+
+    M [a; c] = [Y; 0],   M = [Z Z' + alpha / w, 1; 1', 0].  1 - h would be lost to rounding, as the fit leaves nothing.
+    """
+    S, V = len(Z), Z[:, 1:] if bias else Z
+    M = np.zeros((S + bias, S + bias))
+    M[:S, :S] = V @ V.T + np.diag(alpha / w)
+    if bias:
+        M[S, :S] = M[:S, S] = 1.0
+    inverse = np.linalg.pinv(M, rcond=1e-15, hermitian=True)[:S, :S]
+    return inverse @ Y / np.diag(inverse)[:, None]
 
 
 def _spread(p, A):

@@ -173,7 +173,7 @@ def find_period(y):
     """
     y = np.asarray(y, float)
     t, valid = np.arange(len(y)), np.isfinite(y)
-    if not valid.any():
+    if valid.sum() < 2:
         return None
     trend = np.polyval(np.polyfit(t[valid], y[valid], 1), t)
     r = np.nan_to_num(correlation(y - trend, y - trend, min(len(y) // 3, FAR))[0])
