@@ -22,10 +22,12 @@ from tsrnn import (
     TDNNClassifier,
     TDNNRegressor,
 )
+from tsrnn._estimators.held_back import hold_stretches
 from tsrnn._models.delay_learner import LEAST, SMOOTH
 from tsrnn._nets import delay, recurrent
 from tsrnn._nets.delay import DelayDynamics
 from tsrnn._nets.recurrent_dynamics import RecurrentDynamics
+from tsrnn._series.units import Series, held_elsewhere
 from tsrnn._training.monitor import Monitor, not_stuck
 from tsrnn.export import to_torch
 
@@ -252,8 +254,52 @@ def test_few_series_are_learnt_by_the_mean_of_three_nets(monkeypatch):
         single = [clone(some).set_params(**settings, ensemble="best") for some in (model, one)]
         assert np.array_equal(*(some.fit(series[:99], labels[:99]).theta_ for some in single))
     assert len(model.fit(series, labels).theta_) == len(alone)
-    rows = np.concatenate(series), np.repeat(labels, 4)
-    assert np.array_equal(model.fit(*rows).theta_, one.fit(*rows).theta_)
+
+
+def test_few_labelled_rows_are_learnt_by_the_mean_of_three_nets(monkeypatch):
+    monkeypatch.setattr("tsrnn._models.recurrent.FEW_ROWS", 400)
+    X = rng.normal(size=(400, 2))
+    y = np.repeat(["up", "down"], 40)[np.arange(400) % 80]
+    model = ElmanClassifier((2,), max_iter=2, random_state=0)
+    alone = clone(model).set_params(n_restarts=1)
+    assert len(model.fit(X[:399], y[:399]).theta_) > len(alone.fit(X[:399], y[:399]).theta_)
+    for few in ({"warm_start": True}, {"output_lags": 1}):
+        fits = [clone(some).set_params(**few).fit(X[:399], y[:399]) for some in (model, alone)]
+        assert np.array_equal(*(fit.theta_ for fit in fits))
+    assert np.array_equal(model.fit(X, y).theta_, alone.fit(X, y).theta_)
+    numbers = ElmanRegressor((2,), max_iter=2, random_state=0)
+    one = clone(numbers).set_params(n_restarts=1)
+    assert np.array_equal(
+        numbers.fit(X[:399], X[:399].sum(axis=1)).theta_, one.fit(X[:399], X[:399].sum(axis=1)).theta_
+    )
+
+
+def test_nets_of_labels_hold_back_other_rows():
+    held, w = hold_stretches(np.ones(800, bool), 0.15), np.ones(800)
+    w[100:200] = 0.0  # rows that do not count are not held back
+    series = Series(np.zeros((800, 1)), np.zeros((800, 1)), w, held & (w > 0))
+    marks = np.array([held_elsewhere([series], share)[0].held for share in (0, 1 / 3, 2 / 3)])
+    assert np.array_equal(marks[0], series.held)
+    assert (marks.sum(axis=1) == series.held.sum()).all()
+    assert marks.sum(axis=0).max() == 1
+    assert not marks[:, w == 0].any()
+    whole = [series._replace(held=np.full(800, k % 4 == 3)) for k in range(12)]
+    marks = np.array([[s.held[0] for s in held_elsewhere(whole, share)] for share in (0, 1 / 3, 2 / 3)])
+    assert (marks.sum(axis=1) == 3).all()
+    assert marks.sum(axis=0).max() == 1
+
+
+def test_labels_known_by_heart_are_learnt_no_longer():
+    def ended(may_overfit, falls):
+        monitor = Monitor(
+            np.full(1, 9.0), 100, 1e-4, 40, lambda theta: float(theta[0]), may_overfit=may_overfit
+        )
+        while not monitor(np.full(1, abs(monitor.n_iter - 4.0)), falls**monitor.n_iter):
+            pass
+        return monitor.n_iter
+
+    assert ended(True, 0.9) < ended(False, 0.9)
+    assert ended(True, 0.999) == ended(False, 0.999)  # a plateau
 
 
 def test_what_does_not_go_together_is_refused():

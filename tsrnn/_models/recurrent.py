@@ -33,7 +33,9 @@ from .._training.stochastic import SGD
 from .recurrent_learner import RecurrentLearner, dense_widths, recurrent_lags
 
 
-FEW, NETS = 2000, 3  # series with one y each, of which fewer are learnt by the mean of so many nets
+NETS = 3  # whose mean learns what is few
+FEW = 2000  # series with one y each
+FEW_ROWS = 20_000  # with one label each
 STILL = 1e-300  # learning rate of a net that is not trained
 
 
@@ -128,13 +130,15 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         Share of the rows that are held back: the last ones of each quarter of a series, if those are 20 or more. Of
         labels of 20 and more sequences that nothing names (a list, a 3-D array), whole sequences.
     n_iter_no_change : int, default=40
-        See ``tol``; five times as many iterations of L-BFGS with ``solver="auto"``. The nets of ``ensemble="mean"``
-        look at the held rows in every fifth of so many iterations, at most 8 apart: ``validation_curve_`` repeats the
-        last look.
+        See ``tol``; five times as many iterations of L-BFGS with ``solver="auto"``. Labels are learnt no longer, too,
+        once ten iterations have lowered the training loss to .7 of what it was, and not the validation loss. The nets
+        of ``ensemble="mean"`` look at held rows of numbers in every fifth of so many iterations, at most 8 apart:
+        ``validation_curve_`` repeats the last look.
     n_restarts : int or "auto", default="auto"
         Train from this many random starts. "auto": one; or the mean of three nets, where y has one value for each of
-        fewer than 2000 series, without attention, convolution and ``warm_start`` (which continues from the three of an
-        earlier fit).
+        fewer than 2000 series, or fewer than 20,000 rows have a label each, which the net does not see; then each net
+        holds back other rows. (But not with attention, convolution or ``warm_start``, which continues from the three of
+        an earlier fit.)
     n_jobs : int or None, default=None
         Threads, each with a share of the sequences of a batch, or of the restarts; the result does not depend on their
         number. None is 1 unless in a ``joblib.parallel_config``, -1 all processors.
@@ -330,14 +334,18 @@ class RecurrentNetwork(OfNet, Attending):
 
     def _for_y(self, learner, form, table):
         """Adapt the learner to categories, labels, and one y per series."""
-        learner = super()._for_y(learner, form, table)
-        if not form.whole:
-            return learner
-        single = self.convolution or self.pooling == "attention" or self.warm_start
-        few = table is not None and len(table.parts) < FEW  # weights of other libraries come without rows
-        if self.n_restarts == "auto" and few and not single:
+        learner = replace(super()._for_y(learner, form, table), whole=form.whole)
+        if self.n_restarts == "auto" and table is not None and self._learns_few(learner, form, table):
             learner = replace(learner, p=with_parameters(learner.p, n_restarts=NETS, ensemble="mean"))
-        return replace(learner, whole=True)
+        return learner
+
+    def _learns_few(self, learner, form, table):
+        """Return whether several nets are to learn what one might learn by heart, where they can become one."""
+        if self.convolution or self.pooling == "attention" or self.warm_start:
+            return False
+        if form.whole:
+            return len(table.parts) < FEW
+        return form.classes is not None and not learner.sees_y and len(table.X) < FEW_ROWS
 
 
 class RecurrentClassifier(ScoreParameters, RecurrentParameters, RecurrentNetwork, SequenceClassifier):

@@ -32,7 +32,7 @@ from .._nets.recurrent_dynamics import RecurrentDynamics, cold_states
 from .._nets.recurrent_loss import SHARD, Teaching, TrackLoss, Validation, in_threads, windows
 from .._nets.recurrent_squares import loss_for
 from .._nets.symbols import Embedding, settled
-from .._series.units import all_held, filled_width, none_held
+from .._series.units import all_held, filled_width, held_elsewhere, none_held
 from .._training.losses import has_kinks, is_of_labels, link_of, resolve_loss, squared
 from .._training.monitor import (
     Monitor,
@@ -282,15 +282,18 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
 
         Validation costs half an iteration, and chance among many looks stops nets too early.  (To stop all others where
         the first was best, or ended, costs less, but where the first got stuck, the error of the mean is up to twice as
-        large; with half the patience it grows by a tenth.)
+        large; with half the patience it grows by a tenth.)  Nets of labels look at theirs every time, for they are soon
+        too sure, and each at other rows: few stretches tell little of labels that stay for long.
         """
-        every = min(SELDOM, max(1, self.p.n_iter_no_change // LOOKS))
+        every, held = min(SELDOM, max(1, self.p.n_iter_no_change // LOOKS)), [series] * len(streams)
+        if is_of_labels(self.loss):
+            every, held = 1, [held_elsewhere(series, k / len(streams)) for k in range(len(streams))]
 
-        def train(rng):
-            return self._attempt(net, series, mean, rng, None, every)
+        def train(start):
+            return self._attempt(net, start[0], mean, start[1], None, every)
 
         with self._threads() as pool:
-            attempts = in_threads(pool, train, streams)
+            attempts = in_threads(pool, train, list(zip(held, streams)))
         is_judged = self.loss is squared and any(s.held.any() for s in series)
         nets = [attempt.trained for attempt in (not_stuck(attempts) if is_judged else attempts)]
         wide, theta = abreast(net, [trained.dynamics.theta for trained in nets])
@@ -346,7 +349,7 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
 
         every : iterations from one validation to the next.
         """
-        p, monitors = self.p, []
+        p, monitors, by_heart = self.p, [], is_of_labels(self.loss) and task.validate is not None
         with self._threads_of_one() as pool:
             for solver, limit in stages:
                 loss = self._loss(task.net, task.series, task.mean, solver, pool)
@@ -358,7 +361,7 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
                     validate = task.validate
                     if isinstance(validate, Validation):
                         validate = validate._replace(training=loss)
-                    monitor = Monitor(theta, limit, p.tol, stale, validate, tell, name, every)
+                    monitor = Monitor(theta, limit, p.tol, stale, validate, tell, name, every, by_heart)
                     moments = run_solver(solver, loss, theta, monitor, rng, moments)
                 monitor.end()
                 monitors.append(monitor)

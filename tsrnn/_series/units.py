@@ -39,6 +39,30 @@ def all_held(series):
     return [s._replace(held=np.ones(len(s.held), bool)) for s in series]
 
 
+def held_elsewhere(series, share):
+    """Return some ``Series`` with other rows held back, of those that count: that share of the way to the next stretch.
+
+    Where whole series are held back, others are.
+    """
+    whole = [s.held.all() for s in series]
+    if any(whole):
+        first = np.flatnonzero(whole)
+        apart = len(series) / len(first)
+        whole = np.roll(whole, -int(share * apart))
+        return [s._replace(held=np.full(len(s.held), held)) for s, held in zip(series, whole)]
+    return [s._replace(held=_moved(s, share)) for s in series]
+
+
+def _moved(series, share):
+    """Return which rows of a ``Series`` are held back elsewhere, (N,) bool."""
+    rows = np.flatnonzero(series.w > 0)
+    held = series.held[rows]
+    n_stretches = max(1, np.count_nonzero(np.diff(held, prepend=False) & held))
+    moved = np.zeros(len(series.held), bool)
+    moved[rows] = np.roll(held, -int(share * len(rows) / n_stretches))
+    return moved
+
+
 def runs_of(rows):
     """Split ascending row numbers (M,) into runs without a gap."""
     ends = [0, *(np.flatnonzero(rows[1:] - rows[:-1] > 1) + 1).tolist(), len(rows)]

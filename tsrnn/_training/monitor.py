@@ -12,6 +12,8 @@ from .._warn import warn
 
 ENSEMBLES = ("best", "mean")
 APART = 2.0  # seconds between lines, where there is no bar
+SOON = 10  # iterations in which the validation loss has not fallen, but the training loss has, to the share
+SURER = 0.7  # of labels learnt by heart
 FAR = 4.0  # times the least held loss of the nets of a mean, beyond which one of them got stuck
 CUT_SHORT = "max_iter"  # why a stage of training ended, where it met the limit
 
@@ -84,10 +86,23 @@ class Monitor:
         Iterations from one computation of the validation loss to the next.
     name : str
         Of the stage of training; ``reason`` says in the end why it stopped.
+    may_overfit : bool
+        Whether to stop, too, once ten iterations have lowered the training loss by much, and not the validation loss.
+        Labels that stay for long are soon known by heart, and of many later looks at few rows one is good by chance.
+        (Errors of numbers often rise and fall again.)
     """
 
     def __init__(
-        self, theta, max_iter, tol, n_iter_no_change, validate=None, progress=None, name="", every=1
+        self,
+        theta,
+        max_iter,
+        tol,
+        n_iter_no_change,
+        validate=None,
+        progress=None,
+        name="",
+        every=1,
+        may_overfit=False,
     ):
         self.name, self.reason = name, "converged"
         self.max_iter = max_iter
@@ -96,6 +111,7 @@ class Monitor:
         self.validate = validate
         self.progress = progress
         self.every = every
+        self.may_overfit = may_overfit
         self.n_iter = 0
         self.loss_curve = []
         self.validation_curve = []
@@ -104,6 +120,7 @@ class Monitor:
         self.best = np.inf if validate is None else validate(theta)
         self._stale = 0
         self._before, self._calm, self._lowest = theta, theta, np.inf
+        self._loss_at_best = np.inf
 
     def __call__(self, theta, loss):
         """Record an iterate (P,) and its loss; True asks the solver to stop."""
@@ -128,6 +145,7 @@ class Monitor:
             self.validation_curve.append(float(watched))
         if watched < self.best or self.validate is None:
             self.best_theta, self.best_iter = self._before, self.n_iter
+            self._loss_at_best = loss
         self._stale = 0 if watched < self.best * (1 - self.tol) else self._stale + 1
         self.best = min(self.best, watched)
         if self.progress is not None:
@@ -135,13 +153,17 @@ class Monitor:
             if self.validate is not None and self._validates:
                 text += f", validation {watched:.3e}"
             self.progress(text)
-        if self._stale >= self.n_iter_no_change:
+        if self._stale >= self.n_iter_no_change or self._overfits(loss):
             self.reason = f"{'validation loss' if self.validate else 'loss'} fell no more"
         elif self.n_iter >= self.max_iter:
             self.reason = CUT_SHORT
         else:
             self.reason = "converged"  # if the solver ends here
         return self.reason != "converged"
+
+    def _overfits(self, loss):
+        """Return whether the training loss alone has gone on to fall."""
+        return self.may_overfit and self._stale >= SOON and loss < SURER * self._loss_at_best
 
     def _validated(self, theta):
         """Return the validation loss, or the last one where this iteration does not compute it."""
