@@ -407,6 +407,21 @@ def test_inputs_that_drive_y_and_those_that_keep_their_range_are_used():
     assert used[3:6].sum() < 3
 
 
+def test_a_net_that_sees_inputs_has_the_nearest_lags_but_not_more_than_it_learns_well():
+    """A linear model of a first-order system has three of each; a net takes the nearest, where rows are enough."""
+    x = np.random.default_rng(0).normal(size=(600, 1))
+    y = lfilter([0.2], [1.0, -0.8], x[:, 0])
+    net = NARXRegressor(max_iter=1, early_stopping=False, random_state=0)
+    assert net.fit(x, y).net_lags_ == (tuple(range(5)), (1, 2, 3, 4))
+    assert 4 not in net.fit(x[:150], y[:150]).net_lags_.output_lags
+    assert clone(net).set_params(input_lags=1).fit(x, y).net_lags_.input_lags == (0, 1)
+    assert not clone(net).set_params(output_lags=0).fit(x, y).net_lags_.output_lags
+    waves = np.stack([np.sin(np.arange(2000) * w) for w in (0.3, 0.7, 1.1)]).sum(axis=0)
+    waves += 0.3 * np.random.default_rng(1).normal(size=2000)
+    wide = net.fit(np.roll(waves, 20)[:, None], waves).net_lags_
+    assert len(wide.input_lags) + len(wide.output_lags) <= 35
+
+
 @pytest.mark.parametrize("net", [NARXRegressor, GRURegressor])
 def test_the_linear_model_beside_a_net_has_lags_of_its_own(net):
     """Of y, 24 among them, and of inputs as well where the net remembers these; not where they are given."""
