@@ -19,6 +19,7 @@ from tsrnn._models.drawing import SCALINGS
 from tsrnn._models.esn_pooled import answers_left_out
 from tsrnn._models.gru import cell as gru
 from tsrnn._models.lstm import cell as lstm
+from tsrnn._nets.changes import as_columns, as_lags, changes_of
 from tsrnn._nets.delay import make_plan
 from tsrnn._nets.pooled import OF_LAST, PooledDelayLoss, PooledRecurrentLoss, grid, n_keys, n_more, pool
 from tsrnn._nets.recurrent import make_net
@@ -590,3 +591,65 @@ def test_reservoirs_of_whole_series_tell_swings_and_times_apart():
     of_rows = small("ESNClassifier").fit(series[0], series[0][:, 0] > 0)._dynamics()
     assert set(of_rows.reservoir.leak) == {0.9}
     assert not of_rows.columns[3]
+
+
+# ---------------------------------------------------------------------------------------- changes of smooth inputs
+
+
+def dips(n, seed=0):
+    """Smooth series of two columns, one of which is constant, half of them with a small dip."""
+    rng, t = np.random.default_rng(seed), np.linspace(0, 1, 60)
+    y = np.arange(n) % 2
+    phase, at = rng.uniform(0, 0.1, (n, 1)), rng.uniform(0.3, 0.7, (n, 1))
+    x = np.sin(2 * np.pi * (t + phase)) - 0.2 * y[:, None] * np.exp(-(((t - at) / 0.03) ** 2))
+    return list(np.stack([x, np.full_like(x, 7.0)], axis=2)), y
+
+
+@pytest.mark.parametrize(("skip", "dense"), [(False, ()), (True, (3,))])
+def test_net_of_changes_is_one_of_lags(skip, dense):
+    net = make_net(
+        gru("after", False, False), 4, 2, (3, 2), (0,), (), bidirectional=True, skip=skip, dense_widths=dense
+    )
+    series = [s._replace(X=np.cumsum(s.X, axis=0)) for s in some_series(2, "squared")]
+    mean = np.array([0.3, -0.2])
+    changes = changes_of(series, mean)
+    theta = net.initial(np.random.RandomState(0), "orthogonal")
+    lags, folded = as_lags(net), changes.folded(net, theta)
+    assert lags.lead == 1
+    assert as_columns(lags).same_as(net)
+    np.testing.assert_allclose(changes.unfolded(lags, folded), theta, atol=1e-12)
+    teaching = Teaching(resolve_loss("squared", 2), 0.0, 0.0, 0.0, 0.0, "open_loop", 0)
+    wide = [s._replace(X=changes.beside(s.X)) for s in series]
+    learnt = PooledRecurrentLoss(net, wide, np.zeros(4), "mean", teaching, np.float64).value(theta)
+    kept = PooledRecurrentLoss(lags, series, mean, "mean", teaching, np.float64).value(folded)
+    assert kept == pytest.approx(learnt, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["GRUClassifier", "LSTMClassifier"])
+def test_small_shapes_in_smooth_series(name):
+    X, y = dips(60)
+    model = small(name, max_iter=40).fit(X, y)
+    assert (model.lags_.input_lags, model.lead_) == ((0, 1), 1)
+    assert model.score(*dips(40, seed=1)) > 0.8
+    alone = clone(model).set_params(input_lags=[0]).fit(X, y)
+    assert alone.lags_.input_lags == (0,)
+    assert model.loss_curve_[-1] < 0.8 * alone.loss_curve_[-1]
+
+
+def test_noise_has_no_changes_to_see():
+    assert small("GRUClassifier", max_iter=1).fit(X, Y).lags_.input_lags == (0,)
+    smooth, y = dips(20)
+    noisy = [x + 0.5 * np.random.default_rng(k).normal(size=x.shape) for k, x in enumerate(smooth)]
+    assert small("GRUClassifier", max_iter=1).fit(noisy, y).lags_.input_lags == (0,)
+    letters = [np.where(x[:, :1] > 0, "u", "d").astype(object) for x in smooth]
+    assert small("GRUClassifier", max_iter=1).fit(letters, y).lags_.input_lags == (0,)
+
+
+def test_warm_start_goes_on_with_changes():
+    X, y = dips(40)
+    model = small("GRUClassifier", max_iter=3, warm_start=True, solver=tsrnn.Adam(0.01)).fit(X, y)
+    before = model.predict_proba(X)
+    model.set_params(solver=tsrnn.Adam(1e-9)).fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X), before, atol=1e-5)
+    model.fit(NEW[:30], y[:30])  # of no smooth series: what was learnt still sees changes
+    assert model.lags_.input_lags == (0, 1)

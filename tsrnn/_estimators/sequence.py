@@ -229,7 +229,9 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             trained = learner.learn_whole(net, series, units.mean, rng, before and before.trained)
         check_learnt(trained)
         form = self._judged(form, trained, series)
-        self.fitted_ = Fitted(units, trained, {}, form, None, rng, self._made_for(), lags_of(learner))
+        self.fitted_ = Fitted(
+            units, trained, {}, form, None, rng, self._made_for(), lags_of(learner.of_whole(trained))
+        )
 
     def _check_pools(self):
         """Raise where the model gives no answer to a whole series."""

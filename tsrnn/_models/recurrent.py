@@ -55,7 +55,9 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         of the future is seen, and the last rows of X are part of the memory. Strides and pooling are for series with
         one y each. See :class:`Convolution`.
     input_lags : int, sequence of int or "auto", default=0
-        An int L means x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest.
+        An int L means x(t) ... x(t - L), a sequence for exactly those lags; the state remembers the rest. Where y has
+        one value per series and numeric inputs are smooth, as most curves are, a net of 0 is given x(t - 1), too, and
+        learns from their difference, which tells small shapes; ``[0]`` is x(t) alone, as ``lags_`` says.
         ``[h]`` with ``output_lags=[h]`` is a direct h-step forecaster.
     output_lags : int, sequence of int or "auto", default=0
         An int K means y(t - 1) ... y(t - K), a sequence for exactly those lags. With any, the net is

@@ -16,6 +16,7 @@ import numpy as np
 from joblib import effective_n_jobs
 
 from .._check import check_widths
+from .._nets.changes import as_columns, as_lags, changes_of
 from .._nets.convolution import parse_convolution
 from .._nets.delay_linear import FEW_HELD
 from .._nets.dynamics import (
@@ -221,7 +222,10 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
         inside = trained.dynamics.inner if whole else trained.dynamics
         if not (self.p.warm_start and isinstance(inside, RecurrentDynamics)):
             return None
-        net, of_before = self._with_keys(net) if whole else net, inside.net
+        of_before = inside.net
+        if whole:
+            sees_changes = of_before.x_lead and self._may_see_changes(net)
+            net = self._with_keys(as_lags(self._beside_changes(net)) if sees_changes else net)
         blended = self.weighs_linear and of_before.same_as(with_lags(net, of_before.skipping))
         k = len(of_before.blocks) // len(net.blocks)
         joined = k > 1 and of_before.same_as(abreast(net, [np.zeros(net.size)] * k)[0])  # goes on as one net
@@ -539,7 +543,46 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
         return Validation(losses)
 
     def learn_whole(self, net, series, mean, rng, before=None):
-        """Train on series that have one y each, which their last row holds."""
+        """Train on series that have one y each, which their last row holds; of smooth ones on their changes, too."""
+        changes = self._changes(net, series, mean[0], before)
+        if changes is None:
+            return self._learn_whole(net, series, mean, rng, before)
+        if before is not None:
+            of_before = before.dynamics.net
+            theta = changes.unfolded(of_before, before.dynamics.theta)
+            before = before._replace(dynamics=self._pooled(as_columns(of_before), theta, mean))
+        series = [s._replace(X=changes.beside(s.X)) for s in series]
+        means = np.concatenate([np.zeros_like(mean[0]), mean[0]]), mean[1]
+        trained = self._learn_whole(self._beside_changes(net), series, means, rng, before)
+        learnt = trained.dynamics
+        theta = changes.folded(learnt.net, learnt.theta)
+        return trained._replace(dynamics=self._pooled(as_lags(learnt.net), theta, mean))
+
+    def _changes(self, net, series, mean_x, before):
+        """Return the ``Changes`` that a net sees of smooth series, or where ``before`` did; or None."""
+        if not self._may_see_changes(net):
+            return None
+        changes = changes_of(series, mean_x)
+        seen = changes.are_smooth if before is None else before.dynamics.net.x_lead
+        return changes if seen else None
+
+    def _may_see_changes(self, net):
+        """Tell whether a net may see changes of its inputs: of whole series, numbers, and rows one by one."""
+        alone = not (net.symbols or net.front or self.p.missing == "mask")
+        exact = np.iterable(self.p.input_lags)  # "exactly those lags"
+        return alone and self.whole and self.input_lags == (0,) and not exact
+
+    def of_whole(self, trained):
+        """Return the learner whose lags are those that a net of whole series sees."""
+        lead = trained.dynamics.net.x_lead
+        return replace(self, input_lags=(0, 1)) if self.input_lags == (0,) and lead else self
+
+    def _beside_changes(self, net):
+        """Return the net of inputs and their changes as columns."""
+        return self.net(2 * net.n_inputs, net.n_outputs)
+
+    def _learn_whole(self, net, series, mean, rng, before):
+        """Train as ``learn_whole``, on inputs as they are."""
         attempts = self._attempts(lambda *start: self._attempt_whole(net, series, mean, *start), rng, before)
         best = min(attempts, key=attrgetter("value")).trained
         if not makes_one_of_all(self.p):

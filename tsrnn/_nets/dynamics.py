@@ -196,6 +196,10 @@ class Learner:
         """Return the share of n series with one y each that is held back for validation."""
         return self.held_share
 
+    def of_whole(self, trained):
+        """Return the learner whose lags are those that a model of series with one y each sees."""
+        return self
+
     def of_symbols(self, categories, n_labels):
         """Return the learner for columns of X with codes, {column: categories}, and exclusive labels."""
         if categories:
