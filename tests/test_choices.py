@@ -422,6 +422,18 @@ def test_a_net_that_sees_inputs_has_the_nearest_lags_but_not_more_than_it_learns
     assert len(wide.input_lags) + len(wide.output_lags) <= 35
 
 
+def test_a_linear_model_of_smooth_inputs_keeps_its_range_where_they_begin():
+    """Their lags are nearly one: weights that cancel each other gave twenty times the range of y at first."""
+    rng, t = np.random.default_rng(0), np.arange(3000)
+    x = np.sum([np.sin(w * t + rng.uniform(0, 6)) for w in rng.uniform(0.0, 0.15, 60)], axis=0)
+    y = np.tanh(lfilter([0.1], [1.0, -1.7, 0.8], x / x.std()))
+    X = x[:, None] / x.std()
+    model = ARXRegressor(input_lags=40, output_lags=0).fit(X[:2000], y[:2000])
+    run = model.predict(X[2000:], start="cold")
+    assert abs(run).max() < 4
+    assert np.mean((run[40:] - y[2040:]) ** 2) < 0.15 * y.var()
+
+
 @pytest.mark.parametrize("net", [NARXRegressor, GRURegressor])
 def test_the_linear_model_beside_a_net_has_lags_of_its_own(net):
     """Of y, 24 among them, and of inputs as well where the net remembers these; not where they are given."""

@@ -5,6 +5,9 @@
                                                                            = (I - sum_k P_k B^k) D(B)
     y^(t) = (1 - r) sum_i s_i member_i(t) + r y(t - p)                     by shares that are 1 together
 
+An x known to UNSURE of its spread makes the penalty of x alone at least N UNSURE^2: lags of a smooth x are nearly one,
+and with less their weights cancel but where x jumps, as it does where a series begins.
+
 With inputs one member sees them, and others past y alone.  Of several series each may be averaged with models of each
 one's own past (``own_past.py``).
 """
@@ -19,6 +22,9 @@ from .._nets.delay_loss import WindowLoss
 from .._series.autoregression import difference, polynomial
 from .._series.histories import with_histories
 from .own_past import with_own
+
+
+UNSURE = 3e-3
 
 
 class LinearMean(NamedTuple):
@@ -112,6 +118,9 @@ def _solved(averaged, D, O, member, sums, given):
     """Solve for a member; returns its layer, the penalty and the loss, both of a model of all pasts."""
     plan = _plan(D, O, member)
     theta, sse, alpha = ridge(plan, sums, given)
+    if given is None and not member.output_lags:
+        least = UNSURE**2 * max(alike.weight for alike in sums)
+        theta, sse, alpha = ridge(plan, sums, least) if alpha < least else (theta, sse, alpha)
     layer = plan.views(theta)[-1]
     weight = sum(alike.weight * len(alike.outputs) for alike in sums)
     loss = float((sse + alpha * np.sum(layer.W**2)) / (2 * weight))
