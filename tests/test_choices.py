@@ -21,6 +21,7 @@ from tsrnn import (
     NARXRegressor,
     TDNNRegressor,
 )
+from tsrnn._estimators.compared import Comparison, Duel, _verdict
 from tsrnn._models.linear_mean import linear_mean, mean_of, sums_of
 from tsrnn._series.choices import choose_alone, choose_lags, choose_transform
 from tsrnn._series.lags import Averaged, Summand, of_one
@@ -124,7 +125,25 @@ def test_a_model_of_inputs_alone_is_judged_by_long_runs():
 def test_panels_are_judged_in_the_mean():
     frame = pd.concat({k: 10.0**k * WEEKLY for k in range(3)})
     (message,) = said(ARXRegressor(output_lags=1, target_transform=None), None, frame)
-    assert "times as much in the mean over 3 stretches" in message
+    assert "(geometric means over 3 stretches and outputs)" in message
+
+
+def test_figures_and_their_ratio_are_of_the_same_means():
+    verdict = _verdict(
+        [Duel(np.full((9, 2), [4.0, 9e6]), {1: np.full((9, 2), [1.0, 1e6])})], Comparison(1, 1, [1])
+    )
+    assert verdict.ratio == pytest.approx(verdict.model / verdict.naive)
+    assert verdict.ratio == pytest.approx(np.sqrt(6))
+
+
+def test_one_bad_output_among_good_ones_is_named():
+    x, rng = RNG.normal(size=(400, 3)), np.random.default_rng(3)
+    Y = pd.DataFrame(x @ RNG.normal(size=(3, 3)), columns=["a", "b", "c"])
+    model = ARXRegressor(input_lags=1, output_lags=0, target_transform=None)
+    assert said(model, x, Y) == []
+    Y["b"] = 100 + rng.normal(size=400).cumsum()
+    (message,) = said(model, x, Y)
+    assert "is worse than persistence for output 'b': the root" in message
 
 
 def test_many_short_series_are_judged_by_short_runs():

@@ -9,7 +9,8 @@ s = 0 ... h - 1:
 
 A model that sees past y forecasts a season, the shortest that the index suggests, or a few steps; one that does not
 runs over half of the rows held back.  Root mean squared errors are compared, in the units of y.  A model loses if it
-errs a tenth more than the better of them, and by more than chance: by the spread over blocks of origins.
+errs a tenth more than the better of them, and by more than chance: by the spread over blocks of origins.  So it does
+for one of several outputs, by so much more that none does by chance more often than one output would.
 
 Dimensions: N rows, O outputs, n origins, h steps.
 """
@@ -18,6 +19,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from .._series.lags import is_auto
 from .._series.seasons import SHORTEST, calendar_periods, index_of
@@ -54,9 +56,9 @@ class Duel(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """RMSE of a model and of the best naive forecast, in the units of y.   n : of pieces and outputs.
+    """RMSE of a model and of the best naive forecast, in the units of y: geometric means over n pieces and outputs.
 
-    ratio : geometric mean over pieces and outputs.   blocks : (B,), its logarithm in blocks of origins.
+    ratio : of the two.   blocks : (B,), its logarithm in blocks of origins.
     """
 
     model: float
@@ -96,9 +98,14 @@ def warn_if_worse(estimator, learner, maker, rows):
     steps = max(nearest, 1, min([p for p in periods if p > 1], default=min(STEPS, few)))
     comparison = Comparison(nearest, max(nearest, min(steps, LONG_STEPS, maker.dynamics.furthest)), periods)
     duels = [_duel(maker, rows, run, start, comparison) for run, start in stretches]
-    verdict = _verdict([duel for duel in duels if duel is not None], comparison)
-    if verdict is not None and _loses(verdict):
-        _warn(inside, type(estimator).__name__, verdict, rows.held.any())
+    duels = [duel for duel in duels if duel is not None]
+    of_all, lost = _verdict(duels, comparison), _lost(duels, comparison, rows.U.shape[1])
+    some = max(lost, key=lambda o: lost[o].ratio) if 0 < len(lost) < rows.U.shape[1] else None
+    if some is not None or (of_all is not None and _loses(of_all, SURE)):
+        names = estimator.fitted_.form.y_names
+        name = None if some is None else names[some] if np.iterable(names) else some
+        verdict = of_all if some is None else lost[some]
+        _warn(inside, type(estimator).__name__, verdict, rows.held.any(), name, len(lost) - 1)
 
 
 def warn_if_told(estimator, dynamics, table):
@@ -210,6 +217,20 @@ def _mean_squares(errors):
     return np.divide(total, valid.sum(axis=1), out=np.full(total.shape, np.nan), where=valid.any(axis=1))
 
 
+def _lost(duels, comparison, n_outputs):
+    """Return the ``Verdict`` of each of several outputs for which the model loses, {o: verdict}."""
+    if n_outputs < 2:
+        return {}
+    sure = -ndtri(ndtr(-SURE) / n_outputs)
+    verdicts = [_verdict([_of_output(duel, o) for duel in duels], comparison) for o in range(n_outputs)]
+    return {o: v for o, v in enumerate(verdicts) if v is not None and _loses(v, sure)}
+
+
+def _of_output(duel, o):
+    """Return the ``Duel`` of one output."""
+    return Duel(duel.model[:, [o]], {p: naive[:, [o]] for p, naive in duel.naive.items()})
+
+
 def _verdict(duels, comparison):
     """Compare with the best naive forecast that most pieces have; None where there is none."""
     best = None
@@ -226,8 +247,9 @@ def _verdict(duels, comparison):
             continue
         logs = np.array([np.log(max(m.mean(), 1e-300) / n.mean()) / 2 for m, n in pairs])
         if best is None or logs.mean() > np.log(best.ratio):
-            model, naive = (float(np.sqrt(np.mean([v.mean() for v in of]))) for of in zip(*pairs))
-            best = Verdict(model, naive, p, float(np.exp(logs.mean())), _in_blocks(pairs), len(pairs))
+            naive = float(np.exp(np.mean([np.log(n.mean()) / 2 for _, n in pairs])))
+            ratio = float(np.exp(logs.mean()))
+            best = Verdict(ratio * naive, naive, p, ratio, _in_blocks(pairs), len(pairs))
     return best
 
 
@@ -242,19 +264,23 @@ def _in_blocks(pairs):
     return np.array(ratios)
 
 
-def _loses(verdict):
-    """Return whether the model is worse by more than chance."""
+def _loses(verdict, sure):
+    """Return whether the model is worse by more than chance, by so many standard errors."""
     b = verdict.blocks
     if not np.isfinite(verdict.ratio):
         return True
-    return verdict.ratio > WORSE and len(b) >= FEWEST and b.mean() > SURE * b.std(ddof=1) / np.sqrt(len(b))
+    return verdict.ratio > WORSE and len(b) >= FEWEST and b.mean() > sure * b.std(ddof=1) / np.sqrt(len(b))
 
 
-def _warn(model, name, verdict, held):
-    """Warn that a model, inside an estimator of that name, is worse than the naive forecast of a ``Verdict``."""
+def _warn(model, name, verdict, held, output, n_others):
+    """Warn that a model, inside an estimator of that name, is worse than the naive forecast of a ``Verdict``.
+
+    output : for which it is, or None for all.   n_others : of others for which it is, too.
+    """
     seasonal = f"the seasonal naive forecast (the last {verdict.period} rows)"
     rival = "persistence" if verdict.period == 1 else seasonal
-    mean = f", {verdict.ratio:.3g} times as much in the mean over {verdict.n} stretches" * (verdict.n > 1)
+    which = "" if output is None else f" for output {output!r}" + f" and {n_others} more" * (n_others > 0)
+    mean = f" (geometric means over {verdict.n} stretches and outputs)" * (verdict.n > 1)
     open_ = [
         f"{word}='auto' ({gives})"
         for word, gives in CURES.items()
@@ -262,7 +288,7 @@ def _warn(model, name, verdict, held):
     ]
     cures = f"Give {' or '.join(open_)}, add" if open_ else "Add"
     warn(
-        f"{name} is worse than {rival}: the root mean squared error of its free runs on the "
+        f"{name} is worse than {rival}{which}: the root mean squared error of its free runs on the "
         f"{'rows held back' if held else 'last rows of training'} is {verdict.model:.4g}, that of the naive forecast "
         f"{verdict.naive:.4g}{mean}. {cures} inputs that y depends on, or use the naive model.",
         WorseThanNaiveWarning,
