@@ -358,6 +358,7 @@ WARN = {  # calls that warn, each of them for one reason
     ),
     "a gap in cross-validation": lambda: cross_val_score(ARX, FRAME, TARGET, cv=CV),
     "a gap before a diagnosis": lambda: tsrnn.diagnose(fitted(), FRAME[85:], TARGET[85:], horizons=[1]),
+    "inputs in other units": lambda: fitted().predict(100 + FRAME[NEW]),
     "a long gap": lambda: fitted().predict(FRAME[95:]),
     "a gap in a history": lambda: fitted().predict(
         FRAME[NEW], start=(FRAME[OLD].drop(HOURS[70]), TARGET[OLD].drop(HOURS[70]))

@@ -318,7 +318,7 @@ def values(X, y, verb):
         "negative zeros": (-np.zeros(X.shape), None),
         "denormal": (np.full(X.shape, 5e-324), None),
         "huge": (put(X, (4, 1), 1e300), "runs away"),
-        "all huge": (X * 1e150, "runs away"),
+        "all huge": (X * 1e150, "runs away|in other units"),
     }
     for name, (X_odd, warns) in extremes.items():
         refused = ("X", "too large", "another unit") if "huge" in name and verb == "partial_fit" else None
@@ -335,8 +335,9 @@ def values(X, y, verb):
         yield Case("y: all NaN", X, np.full(n, np.nan), {}, refused=refused)
         yield Case("y: tiny", X, y * 1e-300, {})
         refused = ("y", "too large", "another unit") if verb == "partial_fit" else None
+        told = "runs away|taken as not measured|in other units"
         for name, y_odd in {"all huge": y * 1e150, "huge": put(y, 4, 1e300)}.items():
-            yield Case(f"y: {name}", X, y_odd, {}, warns="runs away|taken as not measured", refused=refused)
+            yield Case(f"y: {name}", X, y_odd, {}, warns=told, refused=refused)
         for name, y_odd in {"constant": np.full(n, 0.5), "zeros": np.zeros(n)}.items():
             yield Case(f"y: {name}", X, y_odd, {})
 

@@ -1,9 +1,10 @@
-"""Which y an estimator does not believe, while it learns and later."""
+"""Which y an estimator does not believe, while it learns and later, and which numbers it finds odd."""
 
 import numpy as np
 
-from .._series.doubt import believed_after, ends_of, last_believed, tells_later
+from .._series.doubt import MOST_IN_A_ROW, believed_after, ends_of, last_believed, tells_later
 from .._series.lags import is_auto
+from .._series.ranges import only, ranges_of, warn_if_far, widened
 from .._series.timeline import tells
 
 
@@ -34,3 +35,41 @@ def believed_later(estimator, fitted, table):
     going_on = [part.key for part in table.parts if alone or tells(part.stamps)]
     before = {key: places[key].doubt for key in going_on if key in places}
     return believed_after(table, units.range, before, impossible)
+
+
+def with_usual(estimator, units, table, form, used=True):
+    """Return units with the ranges of a table's inputs and y, by which later ones in other units are noticed.
+
+    used : which inputs are, (F,) bool.
+    """
+    codes = () if form.vocabulary is None else form.vocabulary.columns
+    F = estimator.n_features_in_
+    told = np.broadcast_to(used, table.X.shape[1])[:F] & ~np.isin(np.arange(F), codes)
+    inputs = ranges_of(table.X[:, :F])
+    is_number = form.classes is None and not form.whole and units.own is None
+    return units._replace(usual=(only(inputs, told), ranges_of(table.y) if is_number else None))
+
+
+def widened_usual(units, table):
+    """Return units whose ranges hold a table that was learnt, too."""
+    if units.usual is None:
+        return units
+    usual = [r and widened(r, V[:, : len(r.low)]) for r, V in zip(units.usual, (table.X, table.y))]
+    return units._replace(usual=tuple(usual))
+
+
+def warn_of_units(estimator, fitted, X, Y=None, name="X", seen=None):
+    """Warn where inputs X (N, >= F), of an argument of that name, or Y (N, O), look as if in other units.
+
+    seen : inputs that are looked at, (F,) bool, or None for all.
+    """
+    if fitted.units.usual is None:
+        return
+    inputs, outputs = fitted.units.usual
+    F = len(inputs.low)
+    columns = getattr(estimator, "feature_names_in_", range(F))
+    looked_at = inputs if seen is None else only(inputs, seen)
+    warn_if_far(looked_at, X[:, :F], [f"column {column!r} of {name}" for column in columns])
+    if Y is not None and outputs is not None and len(Y) > MOST_IN_A_ROW:  # fewer are doubted singly
+        names = fitted.form.y_names if np.iterable(fitted.form.y_names) else range(Y.shape[1])
+        warn_if_far(outputs, Y, ["y"] if Y.shape[1] == 1 else [f"column {column!r} of y" for column in names])

@@ -26,6 +26,7 @@ from .._series.checks import (
 from .._series.rows import gather
 from .._training.monitor import progress
 from .compared import warn_if_worse
+from .doubts import warn_of_units
 from .fitted import Form
 from .following import (
     across,
@@ -504,6 +505,10 @@ class SequenceRegressor(RegressorParameters, RegressorMixin, Sequence):
             table = table.first(needed)  # what no lag looks at may hold anything
         with about("X_future"):
             X = check_inputs(self, table.X, None, reset=False, looked_at=needed > 0)
+        if needed:
+            is_ahead = fitted.trained.dynamics.is_ahead
+            seen = None if is_ahead is None else is_ahead[: X.shape[1]]
+            warn_of_units(self, fitted, X, name="X_future", seen=seen)
         X = as_wide_as(fitted, self._with_model_inputs(X if needed else np.zeros_like(X), table.parts))
         for part in table.parts:
             place = place_of(fitted, part.key)

@@ -45,7 +45,7 @@ from .._warn import warn
 from .attributes import Learnt
 from .chosen_lags import beside_linear, chosen, lags_of, open_lags
 from .compared import TrainingRows, warn_if_told
-from .doubts import believed_later, doubts, with_range
+from .doubts import believed_later, doubts, warn_of_units, widened_usual, with_range, with_usual
 from .fitted import Fitted
 from .following import (
     walk,
@@ -190,6 +190,7 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         places = self._settle(table, units, trained, goal.U, filled, Xz)
         if doubts(self, form):
             units, places = with_range(units, places, table)
+        units = with_usual(self, units, table, form, used)
         rows = TrainingRows(table.parts, pieces, filled, goal.U, held, table.weight == 0)
         errors = self._errors(units, trained, rows, learnt, table)
         form = self._judged(form, trained, series)
@@ -229,6 +230,7 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             trained = learner.learn_whole(net, series, units.mean, rng, before and before.trained)
         check_learnt(trained)
         form = self._judged(form, trained, series)
+        units = with_usual(self, units, table, form)
         self.fitted_ = Fitted(
             units, trained, {}, form, None, rng, self._made_for(), lags_of(learner.of_whole(trained))
         )
@@ -285,6 +287,7 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         dynamics, units = fitted.trained.dynamics, fitted.units
         table = gather(X, None, None, groups, self.series)
         X = as_wide_as(fitted, check_inputs(self, table.X, None, reset=False))
+        warn_of_units(self, fitted, X)
         U = np.empty((len(table.parts), units.n_outputs))
         for k, part in enumerate(table.of(X, None, None).parts):
             inputs = units.inputs(X[part.rows], units.means)
@@ -461,7 +464,8 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
             later.keep(trained.dynamics, units, part.key, levels, visited, last)
         check_learnt(trained)
         errors = with_marks(later.errors(), trained, table)
-        self.fitted_ = fitted._replace(trained=trained, series=places, rng=rng, errors=errors)
+        units = widened_usual(fitted.units, table)
+        self.fitted_ = fitted._replace(units=units, trained=trained, series=places, rng=rng, errors=errors)
 
     @all_or_nothing
     def update(self, X, y=None, groups=None):
@@ -685,7 +689,7 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         if fitted is None and doubts(self, form):
             Y = believed(table.of(X, Y, weight)).y
         table = table.of(self._with_model_inputs(X, table.parts), Y, weight)
-        return form, table if fitted is None else believed_later(self, fitted, table)
+        return form, table if fitted is None else self._believed(fitted, table)
 
     def _weigh(self, form, Y, weight, fitted):
         """Weigh each row of Y (N, O), (N,), by the meaning of y; returns the form and the weights."""
@@ -704,11 +708,21 @@ class Sequence(InFiles, SeriesParameters, Learnt, Documented, MultiOutputMixin, 
         X = as_wide_as(fitted, X)
         weight = None if table.weight is None else check_weight(table.weight, X)
         if y is None:
+            warn_of_units(self, fitted, X)
             return table.of(X, np.full((len(X), fitted.units.n_outputs), np.nan), weight)
         Y, _ = self._check_y(table.y, fitted, **options)
         check_lengths(X, Y)
         table = table.of(X, Y, weight)
-        return believed_later(self, fitted, table) if doubting else table
+        if doubting:
+            return self._believed(fitted, table)
+        warn_of_units(self, fitted, X, Y)
+        return table
+
+    def _believed(self, fitted, table):
+        """Return a table of rows after training without the y that is doubted; warn of numbers in other units."""
+        table = believed_later(self, fitted, table)
+        warn_of_units(self, fitted, table.X, table.y)
+        return table
 
     def _with_model_inputs(self, X, parts):
         """Append to inputs X (N, F) what else a model knows of the rows of some parts."""

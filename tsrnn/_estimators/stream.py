@@ -14,6 +14,7 @@ from .._nets.memory import FromRest
 from .._series.checks import check_order
 from .._series.targets import MAX_FLOAT
 from .._series.units import scaled_as
+from .doubts import warn_of_units
 from .following import follow
 from .places import past_of
 from .program import row_program
@@ -21,6 +22,7 @@ from .through import see_through
 
 
 NUMBERS = frozenset((float, int, np.float64, np.int64))  # types of a y that need no second look
+FIRST = 5  # rows, by which inputs in other units than training's are noticed
 SIMPLE = NUMBERS | {str, bool, np.str_, np.bool_}  # and of a label that is what it is equal to
 
 
@@ -75,6 +77,7 @@ class Stream:
         self._past = past_of(fitted, series, start)
         self._fitted, self._last, self._out = fitted, None, None
         self._key, vocabulary = series, fitted.form.vocabulary
+        self._first = []
         self._categories = [
             (column, {value: code for code, value in enumerate(values.tolist())})
             for column, values in (zip(*vocabulary[:2]) if vocabulary else ())
@@ -200,9 +203,19 @@ class Stream:
             check_order("x", x.index, getattr(self.model, "feature_names_in_", None))
         x = self._coded(x) if self._categories else x
         try:
-            return np.asarray(x, np.float64)
+            x = np.asarray(x, np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(f"x={x!r}: {error}. Give {self.model.n_features_in_} numbers.") from None
+        if self._first is not None:
+            self._look(x)
+        return x
+
+    def _look(self, x):
+        """Keep one of the first rows; warn where they are in other units than those of training."""
+        self._first.append(self._flat(x))
+        if len(self._first) == FIRST:
+            warn_of_units(self.model, self._fitted, np.array(self._first), name="x")
+            self._first = None
 
     def _flat(self, x):
         """Return the values (F,) of a row."""

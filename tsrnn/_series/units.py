@@ -112,7 +112,8 @@ class Units(NamedTuple):
     how far from it training gets.   mean : the mean inputs (D,) and outputs (O,) of training, in the model's units.
     delay : rows after which the model outputs what belongs to a row.   own : {key: (center, scale)} of the levels of
     each series, (O,) each, or None where all share one scale.   range : as of ``ends_of``, of y in training, (O,)
-    each, by which later ones are doubted; or None where all are believed.
+    each, by which later ones are doubted; or None where all are believed.   usual : ``Ranges`` of the user's inputs
+    (F,) and of y (O,) or None, by which later ones in other units are noticed; or None.
     """
 
     missing: str
@@ -127,6 +128,7 @@ class Units(NamedTuple):
     delay: int = 0
     own: dict | None = None
     range: tuple | None = None
+    usual: tuple | None = None
 
     @property
     def n_inputs(self):
