@@ -24,8 +24,10 @@ from tsrnn import (
 )
 from tsrnn._estimators.held_back import hold_stretches
 from tsrnn._models.delay_learner import LEAST, SMOOTH
+from tsrnn._models.less_sure import share_of_own, toward_usual, usual_scores
 from tsrnn._nets import delay, recurrent
 from tsrnn._nets.delay import DelayDynamics
+from tsrnn._nets.recurrent import make_net
 from tsrnn._nets.recurrent_dynamics import RecurrentDynamics
 from tsrnn._series.units import Series, held_elsewhere
 from tsrnn._training.monitor import Monitor, not_stuck
@@ -334,3 +336,31 @@ def test_the_end_of_training_between_two_looks_is_looked_at():
         monitor(np.array([value]), value)
     monitor.end()
     assert (monitor.best_theta, monitor.best_iter) == (1.0, 3)
+
+
+def test_nets_that_are_worth_nothing_say_what_is_usual(monkeypatch):
+    X, y = rng.normal(size=(300, 4)), np.repeat(np.arange(30) % 3, 10)
+    model = GRUClassifier((2,), max_iter=2, random_state=0)
+    before = model.fit(X, y).predict_proba(X)
+    monkeypatch.setattr("tsrnn._models.recurrent_learner.share_of_own", lambda *args: 0.0)
+    assert np.allclose(model.fit(X, y).predict_proba(X), 1 / 3)
+    monkeypatch.setattr("tsrnn._models.recurrent_learner.share_of_own", lambda *args: 1.0)
+    assert not np.allclose(model.fit(X, y).predict_proba(X), before)
+    several = np.c_[y == 0, y > 0]
+    usual = usual_scores([Series(X, several.astype(float), np.ones(300), y > 1)], joint=False)
+    assert np.allclose(1 / (1 + np.exp(-usual)), (1 / 3, 2 / 3))
+
+
+def test_scores_are_as_near_to_the_usual_as_rows_not_seen_ask_for():
+    net = make_net(ElmanClassifier((2,))._cell(), 1, 2, (2,), (0,), ())
+    theta, usual = rng.normal(size=net.size), np.log([0.25, 0.75])
+    *_, own = net.views(theta)
+    *_, nearer = net.views(toward_usual(net, theta, usual, 0.4))
+    assert np.allclose(nearer.W, 0.4 * own.W)
+    assert np.allclose(nearer.b, 0.4 * own.b + 0.6 * usual)
+
+    def loss(theta):
+        return np.sum((net.views(theta)[-1].W - 0.4 * own.W) ** 2)
+
+    assert np.isclose(share_of_own(net, [(theta, loss)], usual), 0.4, atol=0.03)
+    assert share_of_own(net, [], usual) == 1

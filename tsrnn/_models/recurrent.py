@@ -139,8 +139,8 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
     n_restarts : int or "auto", default="auto"
         Train from this many random starts. "auto": one; or the mean of three nets, where y has one value for each of
         fewer than 2000 series, or fewer than 20,000 rows have a label each, which the net does not see; then each net
-        holds back other rows. (But not with attention, convolution or ``warm_start``, which continues from the three of
-        an earlier fit.)
+        holds back other rows, and their mean is no surer than suits these. (But not with attention, convolution or
+        ``warm_start``, which continues from the three of an earlier fit.)
     n_jobs : int or None, default=None
         Threads, each with a share of the sequences of a batch, or of the restarts; the result does not depend on their
         number. None is 1 unless in a ``joblib.parallel_config``, -1 all processors.

@@ -55,6 +55,7 @@ from .._training.solvers import (
 )
 from .._training.stochastic import Adam
 from .beside_linear import linear_beside, with_lags, without_first
+from .less_sure import share_of_own, toward_usual, usual_scores
 from .whole_learner import AGAIN, SELDOM, Task, WholeLearner
 
 
@@ -301,6 +302,8 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
         is_judged = self.loss is squared and any(s.held.any() for s in series)
         nets = [attempt.trained for attempt in (not_stuck(attempts) if is_judged else attempts)]
         wide, theta = abreast(net, [trained.dynamics.theta for trained in nets])
+        if is_of_labels(self.loss):
+            theta = self._less_sure(net, nets, held, mean, wide, theta)
         task, judged = Task(wide, series, mean, None), None
         dynamics, ends = self._made(task, theta)
         if any(trained.judged for trained in nets):
@@ -308,6 +311,14 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
             judged, _ = self._made(task, theta)
         n_fitted = nets[0].dynamics.theta.size
         return nets[0]._replace(dynamics=dynamics, carry=None, ends=ends, judged=judged, n_fitted=n_fitted)
+
+    def _less_sure(self, net, nets, held, mean, wide, theta):
+        """Return theta of the mean of nets, no surer than suits the rows of ``held`` that each did not see."""
+        usual = usual_scores(held[0], getattr(self.loss, "joint", False))
+        thetas = [(trained.judged or trained.dynamics).theta for trained in nets]
+        judges = [self._validation(net, series, mean) for series in held]
+        judged = [(own, judge) for own, judge in zip(thetas, judges) if judge is not None]
+        return toward_usual(wide, theta, usual, share_of_own(net, judged, usual))
 
     def _attempts(self, attempt, rng, before):
         """Make attempts from ``n_restarts`` starts, attempt(rng, before), each with its own random numbers."""
