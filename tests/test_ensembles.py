@@ -227,8 +227,9 @@ def test_a_mean_of_nets_goes_on_as_one(model):
     mean.set_params(max_iter=1).fit(X, Y)
     assert mean.theta_.shape == before.shape
     one = clone(model).set_params(hidden_layer_sizes=(4,), warm_start=True, **QUICK).fit(X, Y)
+    of_four = len(one.theta_)
     one.set_params(hidden_layer_sizes=(2,)).fit(X, Y)  # one net of 4 is no mean of two of 2
-    assert len(one.theta_) == len(clone(one).fit(X, Y).theta_)
+    assert len(one.theta_) < of_four
 
 
 @pytest.mark.parametrize("model", [ElmanClassifier((2,)), TDNNClassifier((2,))], ids=repr)
