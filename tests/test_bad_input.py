@@ -711,3 +711,16 @@ def test_a_wrong_word_is_told_the_right_ones(kind):
         message = str(caught.value)
         assert "give" in message or "neither" in message, message
         assert all(word in message for word in words), message
+
+
+def test_settings_of_a_word_name_the_object_to_give():
+    model = tsrnn.GRURegressor()
+    with pytest.raises(ValueError, match=r"solver='auto' is a word: give solver an object, such as Adam\(\)"):
+        model.set_params(solver__learning_rate=0.1)
+    assert model.set_params(solver=tsrnn.Adam(), solver__learning_rate=0.1).solver.learning_rate == 0.1
+
+
+def test_y_given_first_is_told_to_come_second():
+    model = tsrnn.ARXRegressor(output_lags=1).fit(None, np.arange(30.0))
+    with pytest.raises(ValueError, match=r"fitted without inputs. .* update\(None, y\)"):
+        model.update(np.arange(3.0))

@@ -484,5 +484,9 @@ def test_what_has_no_picture_says_so():
     several = ESNClassifier(5).fit(X, np.column_stack([y > 0, y > 1]).astype(int))
     with pytest.raises(ValueError, match="several labels per row, whose probabilities do not add up"):
         ProbabilityDisplay.from_estimator(several, X)
+    with pytest.raises(TypeError, match="forecasts labels, which have no intervals to draw"):
+        ForecastDisplay.from_estimator(ESNClassifier(5).fit(X, y > 0), 3)
+    with pytest.raises(TypeError, match="ARXRegressor has no attention over rows to draw"):
+        PoolingDisplay.from_estimator(ARXRegressor().fit(X, y), X)
     with pytest.raises(TypeError, match="ESNClassifier has no trajectories"):
         CompareDisplay.from_estimator(several, X, y > 0)

@@ -55,6 +55,32 @@ class Declared:
     def _param_names(cls):
         return tuple(super()._get_param_names())
 
+    def set_params(self, **params):
+        """Set parameters, also those of an object inside, such as ``solver__learning_rate``.
+
+        Parameters
+        ----------
+        **params : parameters by name
+
+        Returns
+        -------
+        self : the object
+
+        Raises
+        ------
+        ValueError
+            There is no such parameter, or what it is inside of is a word such as ``"auto"``.
+        """
+        for name in params:
+            outer, _, setting = name.partition("__")
+            word = params.get(outer, getattr(self, outer, None))
+            if setting and isinstance(word, str):
+                raise ValueError(
+                    f"{name} is a setting of an object, but {outer}={word!r} is a word: give {outer} an object, such "
+                    f"as Adam() for solver='adam', and {setting} in its constructor."
+                )
+        return super().set_params(**params)
+
 
 def _parameters(cls):
     """Return whether each parameter is keyword-only, in the order of the signature."""

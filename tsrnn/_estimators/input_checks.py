@@ -34,6 +34,11 @@ def check_inputs(estimator, X, y, reset, looked_at=True):
         return _check_no_inputs(estimator, X, y, reset)
     flat = isinstance(X, list) and all(isinstance(v, Real) for v in X[:3])
     if (flat and X) or (getattr(X, "ndim", 0) == 1 and len(X)):
+        if not reset and estimator.n_features_in_ == 0:
+            raise ValueError(
+                f"X has one dimension, {np.shape(X)}, but the model was fitted without inputs. X comes first: if "
+                "this is y, give it second, such as update(None, y)."
+            )
         raise ValueError(
             f"X has one dimension, {np.shape(X)}, but a 2D array (rows, inputs) is needed. Reshape your data: "
             "np.reshape(X, (-1, 1)), or X.to_frame() for a Series, is one input; a model of y alone takes X=None."

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pandas as pd
+from sklearn.base import is_classifier
 
 from .._check import check_number
 from .._estimators.regressor import free_run
-from .._estimators.through import forecast, sample_paths, see_through
+from .._estimators.through import forecast, inside, sample_paths, see_through
 from .._series.rows import refuse_lists
 from .._series.stamps import is_default
 from ..metrics import fit_percentage
@@ -124,6 +125,11 @@ class ForecastDisplay(Display):
         -------
         display : ForecastDisplay
         """
+        if is_classifier(inside(estimator)[0]):
+            raise TypeError(
+                f"{name_of(estimator)} forecasts labels, which have no intervals to draw: call "
+                "tsrnn.forecast(model, steps) for them, or draw given rows with ProbabilityDisplay."
+            )
         prediction = forecast(estimator, steps, X_future, level=level, method=method)
         paths = sample_paths(estimator, steps, X_future, n_paths=n_paths) if n_paths else None
         if isinstance(prediction, list):

@@ -284,6 +284,11 @@ class PoolingDisplay(Display):
         display : PoolingDisplay
         """
         estimator, X = see_through(estimator, X)
+        if not isinstance(estimator, Attending):
+            raise TypeError(
+                f"{type(estimator).__name__} has no attention over rows to draw: fit one that has, such as "
+                "GRUClassifier(pooling='attention')."
+            )
         weights = estimator.attention_weights(X)
         return cls(weights, labels=labels, name=name or type(estimator).__name__).plot(ax, **image_kw)
 
