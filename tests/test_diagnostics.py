@@ -623,3 +623,10 @@ def test_columns_of_words_are_left_out(as_array):
     assert {name for name, _ in found.cross_correlation} == {"x0" if as_array else "u"}
     table = lag_importance(model, X[100:], y[100:], max_lag=2)
     assert list(table) == ["x0" if as_array else "u", "y"]
+
+
+def test_one_of_several_outputs_is_named():
+    Y = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 2)), columns=["load", "price"])
+    model = ARXRegressor(output_lags=1).fit(None, Y[:120])
+    assert "All this is of output 'price' alone" in str(diagnose(model, None, Y[120:], output=1))
+    assert "All this is of" not in str(diagnose(model.fit(None, Y[:120].load), None, Y[120:].load))

@@ -31,7 +31,14 @@ from ._arguments import as_columns, check_output, keys_of, named_inputs, only_ke
 from ._baselines import Record, compare_with_baselines, shared_options
 from ._correlations import autocorrelations, cross_correlations, find_period
 from ._report import BASELINES, rows_ahead, say_errors, say_inputs, say_residuals, say_shifts, say_skill
-from ._suspicions import find_shifts, note_inputs_that_know, note_known_ahead, note_overlap, note_too_good
+from ._suspicions import (
+    find_shifts,
+    note_inputs_that_know,
+    note_known_ahead,
+    note_other_outputs,
+    note_overlap,
+    note_too_good,
+)
 
 
 HORIZONS = (1, 3, 6, 12, 24)
@@ -202,6 +209,7 @@ def _diagnose_one(model, tested, trained_on, asked, output, start):
     errors, p_values, trouble = _compare(estimator, rows, compared, trained, settings)
     notes = [
         *trouble,
+        *note_other_outputs(y, output),
         *note_overlap(estimator, key, stamps, trained),
         *note_inputs_that_know(grid.y, grid.inputs, settings.first, settings.max_lag),
         *note_too_good(errors),

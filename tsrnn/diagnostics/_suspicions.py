@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .._series import timeline as timelines
+from ._arguments import output_names
 from ._correlations import correlation, root_mean_square
 from ._report import BASELINES, count_rows, enumerate_some, time_of
 
@@ -32,6 +33,14 @@ def find_shifts(y, forecasts, period):
         table[h] = k, rmse[k], rmse[0], *moves, shifted
     columns = ["lag", "rmse", "rmse_now", "correlation", "correlation_now", "shifted"]
     return pd.DataFrame.from_dict(table, orient="index", columns=columns).rename_axis("step")
+
+
+def note_other_outputs(y, output):
+    """Note that one of several outputs is tested, whose errors are not in the units of the others."""
+    names = output_names(y)
+    if len(names) == 1:
+        return []
+    return [f"All this is of output {names[output]!r} alone: give output=k for another of the {len(names)}."]
 
 
 def note_inputs_that_know(y, inputs, first, max_lag):
