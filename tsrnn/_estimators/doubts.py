@@ -69,7 +69,7 @@ def warn_of_units(estimator, fitted, X, Y=None, name="X", seen=None):
     F = len(inputs.low)
     columns = getattr(estimator, "feature_names_in_", range(F))
     looked_at = inputs if seen is None else only(inputs, seen)
-    warn_if_far(looked_at, X[:, :F], [f"column {column!r} of {name}" for column in columns])
+    warn_if_far(looked_at, X[:, :F], lambda k: f"column {columns[k]!r} of {name}")
     if Y is not None and outputs is not None and len(Y) > MOST_IN_A_ROW:  # fewer are doubted singly
         names = fitted.form.y_names if np.iterable(fitted.form.y_names) else range(Y.shape[1])
-        warn_if_far(outputs, Y, ["y"] if Y.shape[1] == 1 else [f"column {column!r} of y" for column in names])
+        warn_if_far(outputs, Y, lambda o: "y" if len(names) == 1 else f"column {names[o]!r} of y")

@@ -74,19 +74,22 @@ def only(ranges, told):
     return ranges._replace(reach=reach, logs=logs)
 
 
-def warn_if_far(ranges, V, names):
-    """Warn where columns of V (n, F), of which ``names`` tell, lie far from their ``Ranges``."""
+def warn_if_far(ranges, V, name):
+    """Warn where columns of V (n, F), lie far from their ``Ranges``.   name : of column k, a callable."""
+    if not ((ranges.low > V) | (ranges.high < V)).any():  # so it is of most rows
+        return
     known = np.isfinite(ranges.low) & np.isfinite(V).any(axis=0)
     v = np.where(known, ranges.low, 0.0)  # (F,)
     v[known] = np.nanmedian(V[:, known], axis=0)
     far = np.flatnonzero(known & _is_far(ranges, v))
     if len(far) == 0:
         return
-    k, others = far[0], [names[k] for k in far[1:4]]
+    k, *others = far[:4]
+    so_are = f", and so far away is {' and '.join(map(name, others))}" if others else ""
     warn(
-        f"{names[k]} is {v[k]:.4g} in the middle of the rows given, but was from {ranges.low[k]:.4g} to "
-        f"{ranges.high[k]:.4g} in training{', and so far away is ' if others else ''}{' and '.join(others)}. If it is "
-        "in other units, give it in those of training; if not, fit the model on such rows, too: it has seen none."
+        f"{name(k)} is {v[k]:.4g} in the middle of the rows given, but was from {ranges.low[k]:.4g} to "
+        f"{ranges.high[k]:.4g} in training{so_are}. If it is in other units, give it in those of training; "
+        "if not, fit the model on such rows, too: it has seen none."
     )
 
 
