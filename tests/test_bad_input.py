@@ -724,3 +724,19 @@ def test_y_given_first_is_told_to_come_second():
     model = tsrnn.ARXRegressor(output_lags=1).fit(None, np.arange(30.0))
     with pytest.raises(ValueError, match=r"fitted without inputs. .* update\(None, y\)"):
         model.update(np.arange(3.0))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda model, X, y: tsrnn.forecast(5, model), "model is of type int"),
+        (lambda model, X, y: tsrnn.diagnose(tsrnn.ARXRegressor, X, y), "model is the class ARXRegressor"),
+        (lambda model, X, y: model.forecast(X), "steps=<DataFrame> is not a horizon"),
+        (lambda model, X, y: model.predict(X, start=X), "start=<DataFrame> is unknown"),
+        (lambda model, X, y: tsrnn.diagnostics.anomalies(model, X, None), "anomalies needs the measured y"),
+    ],
+)
+def test_arguments_in_the_wrong_place_are_told(call, message):
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+    with pytest.raises((TypeError, ValueError), match=message):
+        call(tsrnn.ARXRegressor(1, 1).fit(X, X.a + X.b), X, X.a)

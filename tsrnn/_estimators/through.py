@@ -316,6 +316,12 @@ def calibrate(model, X, y, **options):
 
 def _refuse_others(model):
     """Raise where there is no estimator of tsrnn inside, with what to do instead."""
+    if isinstance(model, type) or not (hasattr(model, "fit") or hasattr(model, "fitted_")):
+        kind = model if isinstance(model, type) else type(model)
+        what = "the class" if kind is model else "of type"
+        raise TypeError(
+            f"model is {what} {kind.__name__}, but the first argument is a fitted estimator of tsrnn."
+        )
     if not (isinstance(model, Sequence) or hasattr(model, "fitted_")):
         raise no_forecasts(model)
 

@@ -15,6 +15,7 @@ from .._warn import warn
 
 LARGEST = 1e15  # of scaled values, whose squares single precision can hold
 MOST_STEPS = 10**7  # of a forecast
+MOST_SHOWN = 80  # letters of a value, in a message
 NUMBER = re.compile(r"[^A-Za-z]*\d[^A-Za-z]*")  # as it is written in files: 1,5 or 1 000 or $3
 DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}\b.*")  # 2024-01-31 or 31.1.2024, and a time after it
 # in the names of dtypes of pandas, polars and Arrow
@@ -326,7 +327,7 @@ def check_start(start):
     history = is_tuple and (len(start) == 2 or (len(start) == 3 and is_estimate(start[2:])))
     if not history and not (isinstance(start, str) and start in STARTS):
         raise ValueError(
-            f"start={start!r} is unknown: give {', '.join(map(repr, STARTS))}, a history (X_hist, y_hist) or "
+            f"start={_brief(start)} is unknown: give {', '.join(map(repr, STARTS))}, a history (X_hist, y_hist) or "
             "('estimate', n_rows)."
         )
     if is_estimate(start) and is_tuple:
@@ -359,5 +360,11 @@ def check_size(Xz, Z):
 def check_steps(steps):
     """Return a horizon as an int."""
     if not isinstance(steps, Integral) or isinstance(steps, bool) or steps < 1:
-        raise ValueError(f"steps={steps!r} is not a horizon: give an int >= 1.")
+        raise ValueError(f"steps={_brief(steps)} is not a horizon: give an int >= 1.")
     return int(steps)
+
+
+def _brief(value):
+    """Return what a message shows of a value: of a table its type."""
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"<{type(value).__name__}>"

@@ -55,6 +55,8 @@ def anomalies(model, X, y, *, rate=0.01, output=0, method="split", start=None):
     True
     """
     check_number("rate", rate, 0, 0.99, low_open=True)
+    if y is None:
+        raise ValueError("anomalies needs the measured y, to tell what is odd: give anomalies(model, X, y).")
     estimator, _ = see_through(model, None, "trajectories")
     keys = keys_of(estimator, X, y)
     if len(keys) > 1:
