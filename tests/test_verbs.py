@@ -728,6 +728,7 @@ def test_arrays_go_on_from_the_end(model):
         np.testing.assert_allclose(fitted.predict(rows), fitted.predict(rows, start="end"), **exact)
 
 
+@pytest.mark.filterwarnings("ignore:y is .* in the middle of the rows given")
 def test_a_second_experiment_is_judged_from_its_own_first_rows():
     """Where nothing tells that rows go on; rows that do lose nothing, and stamps and words tell."""
     model = ARXRegressor(1, 4)
