@@ -3,13 +3,15 @@
 import pickle
 import warnings
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from tsrnn import ARXRegressor, AutoForecaster, ESNClassifier, ESNRegressor, Forecaster, GRURegressor, Stream
-from tsrnn._series.ranges import ranges_of, warn_if_far
+from tsrnn._series import ranges
+from tsrnn._series.ranges import warn_if_far
 
 
 N, SPLIT = 700, 676
@@ -41,6 +43,11 @@ def fit(name):
 
 def fitted(name):
     return pickle.loads(fit(name))
+
+
+def ranges_of(V, n_series=1):
+    ends = np.linspace(0, len(V), n_series + 1).astype(int)
+    return ranges.ranges_of(V, [slice(*of) for of in pairwise(ends)])
 
 
 def told(call):
@@ -122,3 +129,24 @@ def test_others_are_named_too():
     (message,) = told(lambda: warn_if_far(ranges_of(V), V + [0, 90, 90], "abc".__getitem__))
     assert message.startswith("b is ")
     assert "so far away is c" in message
+
+
+def test_a_continental_climate_in_kelvin():
+    days = np.arange(900)
+    V = (8 - 15 * np.cos(2 * np.pi * days / 365) + 5 * np.sin(1.7 * days) + 3 * np.cos(days))[:, None]
+    assert told(lambda: warn_if_far(ranges_of(V[:730]), V[730:] + 273.15, str))
+    assert told(lambda: warn_if_far(ranges_of(V[:730] + 273.15), V[730:], str))
+    assert not told(lambda: warn_if_far(ranges_of(V[:730]), V[730:] + 190, str))
+
+
+def test_time_goes_on_in_each_of_many_short_series():
+    V = np.tile(np.arange(30.0), 20)[:, None]
+    assert not told(lambda: warn_if_far(ranges_of(V, 20), np.arange(300.0, 330.0)[:, None], str))
+    assert told(lambda: warn_if_far(ranges_of(V, 20), np.arange(30_000.0, 30_030.0)[:, None], str))
+
+
+@pytest.mark.parametrize("name", ["ARX", "ESN"])
+def test_rows_on_a_line_are_looked_at_no_more_closely(name, monkeypatch):
+    model = fitted(name)
+    monkeypatch.setattr(np, "nanmedian", None)
+    model.update(FRAME[NEW][:1], LOAD[NEW][:1])

@@ -45,9 +45,10 @@ def with_usual(estimator, units, table, form, used=True):
     codes = () if form.vocabulary is None else form.vocabulary.columns
     F = estimator.n_features_in_
     told = np.broadcast_to(used, table.X.shape[1])[:F] & ~np.isin(np.arange(F), codes)
-    inputs = ranges_of(table.X[:, :F])
+    parts = [part.rows for part in table.parts]
+    inputs = ranges_of(table.X[:, :F], parts)
     is_number = form.classes is None and not form.whole and units.own is None
-    return units._replace(usual=(only(inputs, told), ranges_of(table.y) if is_number else None))
+    return units._replace(usual=(only(inputs, told), ranges_of(table.y, parts) if is_number else None))
 
 
 def widened_usual(units, table):
