@@ -289,6 +289,7 @@ def test_a_series_without_weight_changes_nothing(name):
     np.testing.assert_allclose(mixed.theta_, plain.theta_, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.filterwarnings("ignore:column .* in the middle of the rows given")
 @every_model
 def test_series_do_not_mix(fitted, name):
     """What happens to one series changes no bit of the others."""
