@@ -468,6 +468,7 @@ def test_inputs_known_ahead_help(alone, driven):
     assert (own < 0.6 * backtest(alone, None, Y[CUT:], H).errors.RMSE).all()
 
 
+@pytest.mark.filterwarnings("ignore:.* in the middle of the rows given")
 def test_inputs_not_known_ahead_are_not_looked_at(driven):
     changed = X[CUT:].copy()
     changed["other"] += 100
@@ -487,6 +488,7 @@ def test_inputs_of_the_past_are_seen():
     assert np.corrcoef(model.predict_ahead(x[CUT:, None], y[CUT:])[1:], y[CUT + 1 :])[0, 1] > 0.95
 
 
+@pytest.mark.filterwarnings("ignore:.* in the middle of the rows given")
 @pytest.mark.filterwarnings("ignore:y is .* taken as not measured")
 def test_nothing_of_the_future_is_seen(driven):
     x, y = X[CUT:], Y[CUT:]
@@ -809,6 +811,7 @@ def test_series_as_a_list():
     np.testing.assert_array_equal(model.predict_ahead(None, later[::-1])[0], ahead[1])
 
 
+@pytest.mark.filterwarnings("ignore:.* in the middle of the rows given")
 @pytest.mark.filterwarnings("ignore:y is .* taken as not measured")
 def test_start(alone):
     x = pd.DataFrame(index=DAYS[CUT : CUT + 3])
