@@ -297,6 +297,7 @@ def test_analogues_are_the_loop(targets, weights):
     np.testing.assert_allclose(ahead.reshape(20, -1), expected[10:], rtol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:.* in the middle of the rows given")
 def test_analogues_know_a_law_that_repeats_and_learn_new_rows():
     y = np.resize(np.sin(np.arange(36) ** 1.5), 360)
     model = AnalogueRegressor(3, output_lags=4).fit(None, y[:300])

@@ -96,6 +96,7 @@ def _baseline(model, column):
     return units.x.inverse(x[None])[0, 1] if column == "x1" else units.y.inverse(z[None])[0, 0]
 
 
+@pytest.mark.filterwarnings("ignore:.* in the middle of the rows given")
 @pytest.mark.parametrize("output_lags", [0, 1])
 def test_outputs_held_from_rest_are_explained_as_they_are(output_lags):
     """Where a reservoir holds them near the range of training, what would move them further does not."""
