@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -429,3 +430,19 @@ def test_of_many_sequences_without_names_whole_ones_are_held_back(monkeypatch):
     assert sum(h.all() for h in held) == 3
     named = hold(X, y, groups=np.repeat(np.arange(20), 30))
     assert all(h.sum() == 4 and h[-4:].all() for h in named)
+
+
+def test_a_classifier_that_says_less_than_frequencies_says_so():
+    draw = np.random.default_rng(0)
+    lasting, X = np.repeat(draw.random(30) < 0.5, 30), draw.normal(size=(900, 1))
+    told = "says less of the labels than their frequencies do.* log loss of its free runs is [0-9.]+"
+    with pytest.warns(tsrnn.WorseThanNaiveWarning, match=told):
+        tsrnn.NARXClassifier(random_state=0).fit(X, lasting)
+    three = np.where(lasting, "on", np.where(np.arange(900) < 450, "off", "out"))
+    with pytest.warns(tsrnn.WorseThanNaiveWarning, match=told):  # labels are embedded
+        tsrnn.NARXClassifier(random_state=0).fit(X, three)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tsrnn.NARXClassifier(random_state=0).fit(X, X[:, 0] > 0)  # what inputs tell
+        tsrnn.NARXClassifier(random_state=0, early_stopping=False).fit(X, lasting)  # by choice
+        tsrnn.NARXClassifier(random_state=0, class_weight="balanced").fit(X, lasting)

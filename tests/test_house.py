@@ -286,6 +286,13 @@ class Labelled:
         return np.asarray(self.values, dtype)
 
 
+def fitted_to_lasting_labels():
+    """A net that copies its own last label, of labels that last and have nothing to do with X."""
+    rng = np.random.default_rng(0)
+    lasting = np.repeat(rng.random(30) < 0.5, 30)
+    return tsrnn.NARXClassifier(random_state=0).fit(rng.normal(size=(900, 1)), lasting)
+
+
 WARN = {  # calls that warn, each of them for one reason
     "a fit that diverges": lambda: fitted(DIVERGES),
     "a fit that ends at max_iter": lambda: fitted(tsrnn.TDNNRegressor((2,), max_iter=1, random_state=0)),
@@ -393,6 +400,7 @@ WARN = {  # calls that warn, each of them for one reason
     "a race of which an output knows little": lambda: clone(AUTO).fit(
         None, np.column_stack([y, np.where(np.arange(len(y)) == len(y) - 3, y, np.nan)])
     ),
+    "labels that frequencies tell better": lambda: fitted_to_lasting_labels(),
     "a race against the clock": lambda: (
         clone(AUTO).set_params(candidates=[LinearRegression()], time_budget=1e-9).fit(None, TARGET[OLD])
     ),

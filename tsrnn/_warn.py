@@ -25,10 +25,11 @@ PASSED_ON = (  # libraries whose frames lie between tsrnn's and the user's
 
 
 class WorseThanNaiveWarning(UserWarning):
-    """A model was fitted that forecasts worse than the last value, or the value a season ago, would.
+    """A model was fitted that is worse than the last value, the value a season ago or, of labels, their frequencies.
 
     Given by ``fit``, which compares root mean squared errors of free runs on the rows held back or, for a model that
-    never holds any back, on the last rows of training. A season is a day, week or year of the index.
+    never holds any back, on the last rows of training. A season is a day, week or year of the index. Of a classifier of
+    rows it compares log losses on the rows held back.
     ``warnings.simplefilter("error", tsrnn.WorseThanNaiveWarning)`` makes it an error.
 
     Examples

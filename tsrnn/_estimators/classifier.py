@@ -24,6 +24,7 @@ from .._training.losses import Logistic, Softmax, SoftmaxOfCodes
 from .attributes import shown
 from .fitted import Form, Goal
 from .following import first_past, follow
+from .frequencies import warn_if_less_than_frequencies
 from .input_checks import as_wide_as, check_inputs
 from .language import GREEDY, check_draw, go_on
 from .one_row_calls import note_one_row_call
@@ -107,6 +108,10 @@ class SequenceClassifier(ClassifierParameters, ClassifierMixin, Sequence):
                 "label. Give a smaller delay."
             )
         return super()._for_y(learner, form, table)
+
+    def _compare(self, learner, maker, rows):
+        if self.class_weight is None:
+            warn_if_less_than_frequencies(self, maker, rows)
 
     def _link(self, classes):
         """Return the scaler of targets."""

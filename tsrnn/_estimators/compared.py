@@ -92,7 +92,7 @@ def warn_if_worse(estimator, learner, maker, rows):
     if by_choice or not forecasts_middle or not maker.dynamics.goes_on:
         return
     nearest = int(min(getattr(learner, "output_lags", ()), default=1))
-    periods, stretches = _periods(rows), _stretches(rows)
+    periods, stretches = _periods(rows), stretches_of(rows)
     longest = max((len(run) for run, _ in stretches), default=0)
     few = longest // 2 if len(stretches) >= FEWEST else STEPS  # of many series short runs are evidence enough
     steps = max(nearest, 1, min([p for p in periods if p > 1], default=min(STEPS, few)))
@@ -166,7 +166,7 @@ def _periods(rows):
     return [1, *sorted({p for p in seasons if SHORTEST <= p <= most})]
 
 
-def _stretches(rows):
+def stretches_of(rows):
     """Choose rows (M,) to compare on, without a gap; with each the first row of its piece."""
     stretches = []
     for p in rows.pieces[:: -(-len(rows.pieces) // MOST_PIECES)]:

@@ -301,24 +301,28 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
             attempts = in_threads(pool, train, list(zip(held, streams)))
         is_judged = self.loss is squared and any(s.held.any() for s in series)
         nets = [attempt.trained for attempt in (not_stuck(attempts) if is_judged else attempts)]
-        wide, theta = abreast(net, [trained.dynamics.theta for trained in nets])
-        if is_of_labels(self.loss):
-            theta = self._less_sure(net, nets, held, mean, wide, theta)
-        task, judged = Task(wide, series, mean, None), None
-        dynamics, ends = self._made(task, theta)
+        usual, share = self._usual(net, nets, held, mean) if is_of_labels(self.loss) else (0.0, 1.0)
+
+        def joined(thetas):
+            wide, theta = abreast(net, thetas)
+            return self._made(Task(wide, series, mean, None), toward_usual(wide, theta, usual, share))
+
+        (dynamics, ends), judged = joined([trained.dynamics.theta for trained in nets]), None
         if any(trained.judged for trained in nets):
-            _, theta = abreast(net, [(trained.judged or trained.dynamics).theta for trained in nets])
-            judged, _ = self._made(task, theta)
+            judged, _ = joined([(trained.judged or trained.dynamics).theta for trained in nets])
         n_fitted = nets[0].dynamics.theta.size
         return nets[0]._replace(dynamics=dynamics, carry=None, ends=ends, judged=judged, n_fitted=n_fitted)
 
-    def _less_sure(self, net, nets, held, mean, wide, theta):
-        """Return theta of the mean of nets, no surer than suits the rows of ``held`` that each did not see."""
+    def _usual(self, net, nets, held, mean):
+        """Return scores of the class frequencies, and the share of those of nets that suits rows that each did not see.
+
+        held : of each net a list of ``Series``.
+        """
         usual = usual_scores(held[0], getattr(self.loss, "joint", False))
         thetas = [(trained.judged or trained.dynamics).theta for trained in nets]
         judges = [self._validation(net, series, mean) for series in held]
         judged = [(own, judge) for own, judge in zip(thetas, judges) if judge is not None]
-        return toward_usual(wide, theta, usual, share_of_own(net, judged, usual))
+        return usual, share_of_own(net, judged, usual)
 
     def _attempts(self, attempt, rng, before):
         """Make attempts from ``n_restarts`` starts, attempt(rng, before), each with its own random numbers."""
