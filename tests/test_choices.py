@@ -453,6 +453,15 @@ def test_a_linear_model_of_smooth_inputs_keeps_its_range_where_they_begin():
     assert np.mean((run[40:] - y[2040:]) ** 2) < 0.15 * y.var()
 
 
+@pytest.mark.parametrize("n_rows", [70, 600])
+@pytest.mark.parametrize(("times", "plus"), [(1e-4, 0), (1, 1e4), (1e4, 0)])
+def test_a_linear_model_of_inputs_that_are_not_scaled_sees_them_in_their_units(n_rows, times, plus):
+    x = np.random.default_rng(0).normal(size=n_rows)
+    model = ARXRegressor(input_lags=range(40), output_lags=0, scale=None)
+    model.fit(times * x[:, None] + plus, x)
+    assert np.mean((model.predict(times * x[:, None] + plus, start="cold") - x)[-20:] ** 2) < 0.01
+
+
 @pytest.mark.parametrize("net", [NARXRegressor, GRURegressor])
 def test_the_linear_model_beside_a_net_has_lags_of_its_own(net):
     """Of y, 24 among them, and of inputs as well where the net remembers these; not where they are given."""

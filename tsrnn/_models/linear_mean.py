@@ -5,8 +5,8 @@
                                                                            = (I - sum_k P_k B^k) D(B)
     y^(t) = (1 - r) sum_i s_i member_i(t) + r y(t - p)                     by shares that are 1 together
 
-An x known to UNSURE of its spread makes the penalty of x alone at least N UNSURE^2: lags of a smooth x are nearly one,
-and with less their weights cancel but where x jumps, as it does where a series begins.
+An x known to UNSURE of its spread s makes the penalty of x alone at least N (UNSURE s)^2: lags of a smooth x are nearly
+one, and with less their weights cancel but where x jumps, as it does where a series begins.
 
 With inputs one member sees them, and others past y alone.  Of several series each may be averaged with models of each
 one's own past (``own_past.py``).
@@ -119,7 +119,7 @@ def _solved(averaged, D, O, member, sums, given):
     plan = _plan(D, O, member)
     theta, sse, alpha = ridge(plan, sums, given)
     if given is None and not member.output_lags:
-        least = UNSURE**2 * max(alike.weight for alike in sums)
+        least = UNSURE**2 * _spread(max(sums, key=lambda alike: alike.weight))
         theta, sse, alpha = ridge(plan, sums, least) if alpha < least else (theta, sse, alpha)
     layer = plan.views(theta)[-1]
     weight = sum(alike.weight * len(alike.outputs) for alike in sums)
@@ -127,6 +127,11 @@ def _solved(averaged, D, O, member, sums, given):
     if averaged.own:
         layer = with_own(averaged, D, member, (plan, theta), alpha, sums, given)
     return layer, alpha, loss
+
+
+def _spread(alike):
+    """Return the sum of squares of x about its mean: the median of columns."""
+    return float(np.median((alike.squares() - alike.totals() ** 2 / alike.weight)[:-1]))
 
 
 def _in_levels(W, D, O, member, together):

@@ -65,6 +65,10 @@ class Alike(NamedTuple):
         """Return the sums of squares of the columns of Z, (P,)."""
         return self.A.diagonal()
 
+    def totals(self):
+        """Return the sums of the columns of Z, (P,)."""
+        return self.A[-1]
+
     def less(self, W):
         """Subtract from Y what weights (P, K) tell of it."""
         AW = self.A @ W
@@ -172,6 +176,10 @@ class FewRows(NamedTuple):
     def squares(self):
         """Return the sums of squares of the columns of Z, (P,)."""
         return np.einsum("mp,mp->p", self.Z, self.Z)
+
+    def totals(self):
+        """Return the sums of the columns of Z, (P,)."""
+        return self.Z[:, -1] @ self.Z
 
     def kernel(self, share):
         """Return Z D^-1 Z' (M, M), orthogonal to r.   share : (P - 1,), D^-1."""
