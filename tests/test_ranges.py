@@ -102,6 +102,16 @@ def test_a_stream_tells_of_its_first_rows_once():
     assert len(told(lambda: [stream.step(row) for row in KELVIN.to_numpy()])) == 1
 
 
+def test_a_stream_may_be_given_one_array_again_and_again():
+    stream, row = Stream(fitted("ARX")), np.empty(FRAME.shape[1])
+
+    def step(k):
+        row[:] = (KELVIN if k == 4 else FRAME[NEW]).iloc[k]
+        stream.step(row)
+
+    assert not told(lambda: [step(k) for k in range(5)])
+
+
 def test_categories_have_no_units():
     X = pd.DataFrame({"place": RNG.choice(list("abcdefghijkl"), N)}, FRAME.index)
     model = GRURegressor((2,), max_iter=1, random_state=0)

@@ -212,7 +212,7 @@ class Stream:
 
     def _look(self, x):
         """Keep one of the first rows; warn where they are in other units than those of training."""
-        self._first.append(self._flat(x))
+        self._first.append(self._flat(x).copy())  # a caller may use one array for all rows
         if len(self._first) == FIRST:
             warn_of_units(self.model, self._fitted, np.array(self._first), name="x")
             self._first = None
