@@ -305,6 +305,17 @@ def test_labels_known_by_heart_are_learnt_no_longer():
     assert ended(True, 0.999) == ended(False, 0.999)  # a plateau
 
 
+def test_a_start_that_no_iterate_betters_is_no_label_known_by_heart():
+    def ended(falls):
+        monitor = Monitor(np.zeros(1), 100, 1e-4, 40, lambda theta: float(theta[0]), may_overfit=True)
+        while not monitor(np.ones(1), falls**monitor.n_iter):
+            pass
+        return monitor.n_iter
+
+    assert ended(0.999) == 40  # a plateau, before what is hard to tell is found
+    assert ended(0.9) == 10
+
+
 def test_what_does_not_go_together_is_refused():
     with pytest.raises(
         ValueError, match=r"warm_start=True continues from the weights of one net.*n_restarts=2"

@@ -145,6 +145,7 @@ class Monitor:
             self.validation_curve.append(float(watched))
         if watched < self.best or self.validate is None:
             self.best_theta, self.best_iter = self._before, self.n_iter
+        if self.best_iter == self.n_iter or self.n_iter == 1:  # the start itself has none
             self._loss_at_best = loss
         self._stale = 0 if watched < self.best * (1 - self.tol) else self._stale + 1
         self.best = min(self.best, watched)
