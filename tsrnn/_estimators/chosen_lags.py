@@ -8,7 +8,7 @@ from .._series.seasons import index_of, longest_lag
 
 
 FEW = 32  # given lags of y, beside which lags of inputs are looked for: each trial costs the cube of all
-MOST_DRIVEN = 35  # lags of a net that sees inputs: of 16 units, as many as Levenberg-Marquardt is quick with
+MOST_DRIVEN = 35  # columns of lags of a net that sees inputs: of 16 units, as many as are quick to learn
 NEAREST = 4  # lags that it has of both at least, where rows are ROOM times those it needs: more bends than is linear
 ROOM = 2
 
@@ -55,7 +55,7 @@ def chosen(learner, settings, table, pieces, goal, horizon, usual):
     *given, known = _known(table, pieces, goal)
     if inner is None and most and table.X.shape[1] and settings["output_lags"] and not learner.remembers:
         lags = choose_lags(*given, horizon=horizon, most=min(most, MOST_DRIVEN), **settings, **known)
-        return _with_nearest(lags, settings, table.X.shape[1], most)
+        return _with_nearest(lags, settings, (table.X.shape[1], goal.U.shape[1]), most)
     lags = choose_lags(*given, horizon=horizon, most=most, **settings, **known)
     if inner is None or inner.remembers or not is_auto(settings["output_lags"]):
         return lags
@@ -67,14 +67,17 @@ def chosen(learner, settings, table, pieces, goal, horizon, usual):
     return Lags(inputs, seen_at_once(lags.output_lags, usual[1:] if apart else (), steps, left))
 
 
-def _with_nearest(lags, settings, n_inputs, most):
-    """Add the nearest lags to those that were open and that a linear model, which may need fewer, has of the kind."""
+def _with_nearest(lags, settings, columns, most):
+    """Add the nearest lags to those that were open and that a linear model, which may need fewer, has of the kind.
+
+    columns : of inputs and of y.
+    """
     nearest = Lags(range(NEAREST + 1), range(1, NEAREST + 1))
     opened = {name for name, found in lags._asdict().items() if found and is_auto(settings[name])}
     wide = lags._replace(
         **{name: tuple(sorted({*getattr(lags, name), *getattr(nearest, name)})) for name in opened}
     )
-    width = len(wide.input_lags) * n_inputs + len(wide.output_lags)
+    width = sum(len(seen) * n for seen, n in zip(wide, columns))
     return wide if width <= min(MOST_DRIVEN, most // ROOM) else lags
 
 
