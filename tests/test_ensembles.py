@@ -360,7 +360,16 @@ def test_nets_that_are_worth_nothing_say_what_is_usual(monkeypatch):
     assert not np.allclose(model.fit(X, y).predict_proba(X), before)
     several = np.c_[y == 0, y > 0]
     usual = usual_scores([Series(X, several.astype(float), np.ones(300), y > 1)], joint=False)
-    assert np.allclose(1 / (1 + np.exp(-usual)), (1 / 3, 2 / 3))
+    assert np.allclose(1 / (1 + np.exp(-usual)), (1 / 3, 2 / 3), atol=1e-3)
+
+
+@pytest.mark.parametrize("weight", [1.0, 1e-3])
+def test_a_class_that_comes_later_is_not_impossible(weight):
+    Y, w = np.eye(3)[np.repeat([0, 1], 10)], np.full(20, weight)
+    usual = usual_scores([Series(np.zeros((20, 1)), Y, w, w > 9)], joint=True)
+    assert np.allclose(np.exp(usual), np.array([10.5, 10.5, 0.5]) / 21.5)
+    alone = usual_scores([Series(np.zeros((20, 1)), Y, w, w > 9)], joint=False)
+    assert np.allclose(alone, np.log([1, 1, 0.5 / 20.5]))
 
 
 def test_scores_are_as_near_to_the_usual_as_rows_not_seen_ask_for():

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 
-RARE = 1e-6  # the least frequency of a label
+UNSEEN = 0.5  # rows that a label counts as more than it has: one of classes that come later is not impossible
 NEAR = 0.02  # to which s is found
 
 
@@ -20,8 +20,9 @@ def usual_scores(series, joint):
     """Return g (O,) of some ``Series``.   joint : whether one label of a row excludes the others."""
     Y, w = (np.concatenate([s[k] for s in series]) for k in (1, 2))
     w = np.where(np.isfinite(Y), w[:, None], 0.0)
-    shares = np.clip(np.sum(w * np.nan_to_num(Y), axis=0) / w.sum(axis=0), RARE, 1 - RARE)
-    return np.log(shares) if joint else np.log(shares / (1 - shares))
+    more = UNSEEN * w.sum(axis=0) / np.count_nonzero(w, axis=0)  # (O,) weights of rows
+    ones, zeros = (np.sum(w * np.nan_to_num(y), axis=0) + more for y in (Y, 1 - Y))
+    return np.log(ones / np.sum(ones)) if joint else np.log(ones / zeros)
 
 
 def toward_usual(net, theta, usual, s):
