@@ -439,8 +439,8 @@ def test_a_net_that_sees_inputs_has_the_nearest_lags_but_not_more_than_it_learns
     waves += 0.3 * np.random.default_rng(1).normal(size=2000)
     wide = net.fit(np.roll(waves, 20)[:, None], waves).net_lags_
     assert len(wide.input_lags) + len(wide.output_lags) <= 35
-    many = net.fit(x, y[:, None] + 0.05 * np.random.default_rng(2).normal(size=(600, 10))).net_lags_
-    assert len(many.input_lags) + 10 * len(many.output_lags) <= 35
+    many = net.fit(x, y[:, None] + 0.05 * np.random.default_rng(2).normal(size=(600, 3))).net_lags_
+    assert 4 not in many.output_lags  # each output costs as much again
 
 
 def test_a_linear_model_of_smooth_inputs_keeps_its_range_where_they_begin():

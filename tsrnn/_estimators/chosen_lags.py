@@ -70,7 +70,7 @@ def chosen(learner, settings, table, pieces, goal, horizon, usual):
 def _with_nearest(lags, settings, columns, most):
     """Add the nearest lags to those that were open and that a linear model, which may need fewer, has of the kind.
 
-    columns : of inputs and of y.
+    columns : of inputs and of y, each of which costs as much again.
     """
     nearest = Lags(range(NEAREST + 1), range(1, NEAREST + 1))
     opened = {name for name, found in lags._asdict().items() if found and is_auto(settings[name])}
@@ -78,7 +78,7 @@ def _with_nearest(lags, settings, columns, most):
         **{name: tuple(sorted({*getattr(lags, name), *getattr(nearest, name)})) for name in opened}
     )
     width = sum(len(seen) * n for seen, n in zip(wide, columns))
-    return wide if width <= min(MOST_DRIVEN, most // ROOM) else lags
+    return wide if columns[1] * width <= MOST_DRIVEN and width <= most // ROOM else lags
 
 
 def _known(table, pieces, goal):
