@@ -243,6 +243,16 @@ def test_of_series_that_have_one_label_each(model, ensemble):
     assert np.allclose(model.predict_proba(series).sum(axis=1), 1)
 
 
+@pytest.mark.parametrize("model", [ElmanClassifier((2,)), TDNNClassifier((2,))], ids=repr)
+def test_the_curves_of_a_mean_are_those_of_its_first_net(model):
+    series = rng.normal(size=(12, 15, 2))
+    labels = np.where(series[:, -1, 0] > 0, "up", "down")
+    fits = [
+        clone(model).set_params(n_restarts=n, ensemble="mean", **QUICK).fit(series, labels) for n in (2, 6)
+    ]
+    assert fits[0].loss_curve_ == fits[1].loss_curve_
+
+
 def test_few_series_are_learnt_by_the_mean_of_three_nets(monkeypatch):
     monkeypatch.setattr("tsrnn._models.recurrent.FEW", 100)
     series = rng.normal(size=(100, 4, 2))

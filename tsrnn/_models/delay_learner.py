@@ -502,13 +502,12 @@ class DelayLearner(Embedding, OfLags, WholeLearner, Learner):
         """Train on series that have one y each, which their last row holds, from ``n_restarts`` starts."""
         starts = [before] + [None] * (self.p.n_restarts - 1)
         attempts = [self._attempt_whole(net, series, mean, rng, start) for start in starts]
-        best, _ = min(attempts, key=itemgetter(1))
         if not makes_one_of_all(self.p):
-            return best
-        net = self._with_keys(net)
-        wide = self._wide(net, len(attempts))
-        theta = abreast(net, wide, [trained.dynamics.theta for trained, _ in attempts])
-        return best._replace(dynamics=self._pooled(wide, theta, mean), carry=Carry(None, None, len(attempts)))
+            return min(attempts, key=itemgetter(1))[0]
+        net, nets = self._with_keys(net), [trained for trained, _ in attempts]
+        wide = self._wide(net, len(nets))
+        theta = abreast(net, wide, [trained.dynamics.theta for trained in nets])
+        return nets[0]._replace(dynamics=self._pooled(wide, theta, mean), carry=Carry(None, None, len(nets)))
 
     def _pooled(self, net, theta, mean):
         """Return the model of one answer per series."""

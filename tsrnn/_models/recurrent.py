@@ -138,9 +138,9 @@ class RecurrentParameters(SymbolParameters, TrainedParameters):
         ``validation_curve_`` repeats the last look.
     n_restarts : int or "auto", default="auto"
         Train from this many random starts. "auto": one; or the mean of three nets, where y has one value for each of
-        fewer than 2000 series, or fewer than 20,000 rows have a label each, which the net does not see; then each net
-        holds back other rows, and their mean is no surer than suits these. (But not with attention, convolution or
-        ``warm_start``, which continues from the three of an earlier fit.)
+        fewer than 2000 series, or fewer than 20,000 rows a label each, which the net does not see. (But not with
+        attention, convolution or ``warm_start``, which continues from the three of an earlier fit.) Of labels of rows
+        the nets of any mean hold back other rows each, and their mean is no surer than suits these.
     n_jobs : int or None, default=None
         Threads, each with a share of the sequences of a batch, or of the restarts; the result does not depend on their
         number. None is 1 unless in a ``joblib.parallel_config``, -1 all processors.

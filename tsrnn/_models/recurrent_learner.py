@@ -599,12 +599,11 @@ class RecurrentLearner(Embedding, OfLags, WholeLearner, Learner):
     def _learn_whole(self, net, series, mean, rng, before):
         """Train as ``learn_whole``, on inputs as they are."""
         attempts = self._attempts(lambda *start: self._attempt_whole(net, series, mean, *start), rng, before)
-        best = min(attempts, key=attrgetter("value")).trained
         if not makes_one_of_all(self.p):
-            return best
-        net, thetas = self._with_keys(net), [attempt.trained.dynamics.theta for attempt in attempts]
-        wide, theta = abreast(net, thetas)
-        return best._replace(dynamics=self._pooled(wide, theta, mean), carry=None)
+            return min(attempts, key=attrgetter("value")).trained
+        nets = [attempt.trained for attempt in attempts]
+        wide, theta = abreast(self._with_keys(net), [trained.dynamics.theta for trained in nets])
+        return nets[0]._replace(dynamics=self._pooled(wide, theta, mean), carry=None)
 
     def _pooled(self, net, theta, mean):
         """Return the model of one answer per series."""
