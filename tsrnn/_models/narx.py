@@ -73,9 +73,9 @@ class NARXRegressor(NARXParameters, DelayNetwork, SequenceRegressor):
         lags of y is trained without such connections, then blended with the linear model of its lags, in the shares
         that forecast the held-back rows best, one step ahead and in free runs; the net gets a smaller share where its
         gain may be chance. Then both learn the held-back rows too. With inputs and "auto" lags of y the net has few
-        lags, the nearest ones among them, from which it learns best, and the linear model has those of
-        :class:`ARXRegressor`, averaged with a model of past y alone where inputs tell little; ``lags_`` holds all of
-        them. A Bayesian solver starts from a decay of
+        lags, from which it learns best, of one or two outputs the nearest ones among them where rows are enough, and
+        the linear model has those of :class:`ARXRegressor`, averaged with a model of past y alone where inputs tell
+        little; ``lags_`` holds all of them. A Bayesian solver starts from a decay of
         10 or more. There is no linear model if no rows are held back, with a loss other than the squared one, with
         error_lags, or with categories in X.
     sequence_length : int, default=32
