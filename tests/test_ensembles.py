@@ -23,6 +23,7 @@ from tsrnn import (
     TDNNRegressor,
 )
 from tsrnn._estimators.held_back import hold_stretches
+from tsrnn._estimators.learning import hold_back
 from tsrnn._models.delay_learner import LEAST, SMOOTH
 from tsrnn._models.less_sure import share_of_own, toward_usual, usual_scores
 from tsrnn._nets import delay, recurrent
@@ -300,6 +301,19 @@ def test_nets_of_labels_hold_back_other_rows():
     marks = np.array([[s.held[0] for s in held_elsewhere(whole, share)] for share in (0, 1 / 3, 2 / 3)])
     assert (marks.sum(axis=1) == 3).all()
     assert marks.sum(axis=0).max() == 1
+    labelled = [s._replace(w=w * (k % 2), held=np.full(800, k % 6 == 5)) for k, s in enumerate(whole)]
+    marks = np.array([[s.held[0] for s in held_elsewhere(labelled, share)] for share in (0, 1 / 3, 2 / 3)])
+    assert (marks.sum(axis=1) == 2).all()
+    assert not marks[:, ::2].any()  # sequences without a label tell nothing
+
+
+def test_sequences_without_labels_are_not_held_back():
+    parts = [SimpleNamespace(rows=slice(5 * k, 5 * k + 5)) for k in range(60)]
+    table, form = SimpleNamespace(parts=parts, form="list"), SimpleNamespace(classes=())
+    learner, counts = SimpleNamespace(learns_held=True, held_share=0.15), np.repeat(np.arange(60) % 3 == 0, 5)
+    held = hold_back(learner, table, counts, form)
+    assert held.sum() == 3 * 5  # of 20 with labels
+    assert counts[held].all()
 
 
 def test_labels_known_by_heart_are_learnt_no_longer():

@@ -55,10 +55,12 @@ def hold_back(learner, table, counts, form):
     """
     hold = hold_stretches if learner.learns_held else hold_last
     held, anonymous = np.zeros(len(counts), bool), table.form != "table" and form.classes is not None
-    whole = learner.learns_held and anonymous and len(table.parts) * learner.held_share >= LEAST_SERIES
-    for k, part in enumerate(table.parts):
+    labelled = np.array([counts[part.rows].any() for part in table.parts])
+    whole = learner.learns_held and anonymous and labelled.sum() * learner.held_share >= LEAST_SERIES
+    for k, part in zip(np.cumsum(labelled), table.parts):  # k have labels, with this one
         if whole:
-            held[part.rows] = (k + 1) * learner.held_share // 1 > k * learner.held_share // 1
+            is_next = k * learner.held_share // 1 > (k - 1) * learner.held_share // 1
+            held[part.rows] = is_next & counts[part.rows].any()
         else:
             held[part.rows] = hold(counts[part.rows], learner.held_share)
     return held

@@ -44,11 +44,11 @@ def held_elsewhere(series, share):
 
     Where whole series are held back, others are.
     """
-    whole = [s.held.all() for s in series]
-    if any(whole):
-        first = np.flatnonzero(whole)
-        apart = len(series) / len(first)
-        whole = np.roll(whole, -int(share * apart))
+    whole = np.array([len(s.held) > 0 and s.held.all() for s in series])
+    if whole.any():
+        count = np.flatnonzero([s.w.any() for s in series])
+        apart = len(count) / max(whole[count].sum(), 1)
+        whole[count] = np.roll(whole[count], -int(share * apart))
         return [s._replace(held=np.full(len(s.held), held)) for s, held in zip(series, whole)]
     return [s._replace(held=_moved(s, share)) for s in series]
 
