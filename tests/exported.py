@@ -98,7 +98,9 @@ NETS = {
     "persistence": PersistenceRegressor(),
     "seasonal": SeasonalNaiveRegressor(5),
     "tdnn, bounds": TDNNRegressor((3,), input_lags=2, target_bounds=(LOW, HIGH), **QUICK),
-    "narx, bounds": NARXRegressor((3,), output_lags=(1, 3), target_bounds=((None, 2.8), HIGH), **QUICK),
+    "narx, bounds": NARXRegressor(
+        (3,), input_lags=1, output_lags=(1, 3), target_bounds=((None, 2.8), HIGH), **QUICK
+    ),
     "esn, bounds": ESNRegressor(30, output_lags=1, target_bounds=(LOW, HIGH), **SMALL),
     "narx, bounds that are columns, differences": NARXRegressor(
         (3,),

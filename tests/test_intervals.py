@@ -32,7 +32,7 @@ from tsrnn.preprocessing import Difference
 
 QUICK = {"max_iter": 3, "random_state": 0}
 MODELS = {
-    "NARX": tsrnn.NARXRegressor((4,), early_stopping=False, **QUICK),
+    "NARX": tsrnn.NARXRegressor((4,), input_lags=1, output_lags=2, early_stopping=False, **QUICK),
     "TDNN": tsrnn.TDNNRegressor((4,), input_lags=2, **QUICK),
     "Elman": tsrnn.ElmanRegressor((4,), input_lags=1, output_lags=2, **QUICK),
     "LSTM": tsrnn.LSTMRegressor((3,), **QUICK),

@@ -66,7 +66,7 @@ def test_multi_output_regressor_fits_one_model_an_output(model, narma):
 def test_regressor_chain_hands_on_what_it_forecast():
     X, y = make_narendra(600, random_state=0)
     Y = np.column_stack([y, np.append(0, y[:-1])])  # the second is the first, a row later
-    chain = RegressorChain(NARXRegressor((4,), random_state=0)).fit(X[:500], Y[:500])
+    chain = RegressorChain(NARXRegressor(random_state=0)).fit(X[:500], Y[:500])
     assert chain.score(X[500:], Y[500:]) > 0.99
 
 
