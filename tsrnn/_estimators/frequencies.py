@@ -3,8 +3,8 @@
     log loss = -mean log p(label)       over the rows held back; the frequencies are those of the other rows
 
 A free run begins before each held stretch, whose labels the model does not see; one that sees labels is told those
-before it.  It loses if its log loss is a quarter
-more than that of the frequencies, and by more than chance: by the spread over blocks of rows.
+before it.  It loses if its log loss is a quarter more than that of the frequencies, and by more than chance: by the
+spread over blocks of rows.
 
 Dimensions: N rows, O outputs.
 """
