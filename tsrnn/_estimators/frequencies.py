@@ -18,11 +18,8 @@ from .following import cold_past, follow
 from .learning import as_levels
 
 
-BLOCKS, WORSE, SURE = (
-    8,
-    1.25,
-    2.0,
-)  # blocks of rows, times the log loss of the frequencies, and standard errors
+# blocks of rows, times the log loss of the frequencies, and standard errors
+BLOCKS, WORSE, SURE = 8, 1.25, 2.0
 LEAST = 1e-9  # probability that is counted
 
 

@@ -4,8 +4,9 @@
 
 A curve that is sampled finely changes little from row to row, and a small shape in it is a small change of that: seen
 at its own size, c has the spread of x, a net learns it as fast as x itself.  What it has learnt is then a net of lags
-0 and 1 like any other.  Changes of noise are noise, and are left
-out.   D columns; the row before a series is the mean one.
+0 and 1 like any other.  Changes of noise are noise, and are left out.
+
+D columns of inputs; the row before a series is the mean one.
 """
 
 from typing import NamedTuple
@@ -16,9 +17,8 @@ from .recurrent import INPUTS, lay_out
 
 
 STILL = 1e-3  # size of changes relative to the spread of a column, below which it counts as one that does not change
-SMOOTH = (
-    -1 / 8
-)  # correlation of a smooth column's changes, at least: -1/2 is of noise, 0 of a walk, 1 of a curve
+# correlation of a smooth column's changes, at least: -1/2 is of noise, 0 of a walk, 1 of a curve
+SMOOTH = -1 / 8
 
 
 class Changes(NamedTuple):
